@@ -1,0 +1,185 @@
+"""The front door of Mintmark: builds the site, says who may enter, what is refused and what leaves.
+
+`flask --app app …` and the server call `create_app`. Everything is closed unless its endpoint
+stands in OPEN_ENDPOINTS. The token endpoint is open because it decides for itself, request by
+request (mintmark/web/token.py).
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Flask, Response, g, redirect, render_template, request, url_for
+from flask_login import current_user
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from mintmark import commands, errors, issue, log, sessions
+from mintmark.config import Settings, take_settings
+from mintmark.models import db, writing
+from mintmark.models.base import engine_options, set_up_engine
+from mintmark.web import get_mint, home, setup, signin, token
+from mintmark.web.csrf import FormRefused, csrf_token
+from mintmark.web.environ import Environ
+from mintmark.who import make_login_manager
+
+OPEN_ENDPOINTS = frozenset({"static", "signin.login", "signin.sign_in", "signin.logout", "setup.setup",
+                            "setup.make_first_administrator", token.ENDPOINT})  # fmt: skip
+MAX_BODY_BYTES = 64 * 1024
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+# class → (status, title); whatever is not in this table is a bug and answers 500.
+PAGES: dict[type[errors.MintmarkError], tuple[int, str]] = {
+    FormRefused: (400, "This form was refused"),
+    errors.NotFound: (404, "Nothing here"),
+    errors.Busy: (503, "Too busy at this moment"),
+}
+
+
+def create_app(overrides: Mapping[str, str] | None = None, clock: Callable[[], float] = time.time) -> Flask:
+    """Build the site from `MINTMARK_*` variables; `overrides` replaces some, by their names without the prefix.
+
+    Raises ConfigurationError with what to do. The database is not touched.
+    """
+    settings = take_settings(overrides)
+    app = Flask(__name__, instance_path=str(settings.instance))
+    app.config.update(_flask_config(settings))
+    app.url_map.merge_slashes = False  # One spelling serves; nothing is redirected to a tidier one.
+    db.init_app(app)
+    with app.app_context():
+        set_up_engine(db.engine, settings)
+        app.extensions["mintmark"] = issue.Mint(settings, db.engine, clock)
+    make_login_manager(clock, settings).init_app(app)
+    for part in (signin, setup, home):
+        app.register_blueprint(part.bp)
+    token.init_app(app)
+    commands.init_app(app)
+    _guard(app)
+    app.jinja_env.globals["csrf_token"] = csrf_token
+    app.jinja_env.globals["is_insecure"] = not settings.is_https and bool(settings.base_url)
+    wsgi: Any = app.wsgi_app
+    if settings.trusted_proxies:
+        wsgi = ProxyFix(wsgi, x_for=settings.trusted_proxies, x_proto=0, x_host=0, x_port=0, x_prefix=0)
+    app.wsgi_app = Environ(wsgi, settings)  # type: ignore[method-assign]
+    return app
+
+
+def _flask_config(settings: Settings) -> dict[str, Any]:
+    has_path = bool(settings.base_path)
+    prefix = ("__Secure-" if has_path else "__Host-") if settings.is_https else ""
+    first, *others = [key.derive("session") for key in settings.sealer.keys]
+    return {
+        "MAX_CONTENT_LENGTH": MAX_BODY_BYTES,
+        "SECRET_KEY": first,
+        "SECRET_KEY_FALLBACKS": others,
+        "SESSION_COOKIE_NAME": prefix + "mintmark",
+        "SESSION_COOKIE_PATH": settings.base_path or "/",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "None" if settings.cross_site else "Lax",
+        "SESSION_COOKIE_SECURE": settings.is_https,
+        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings),
+    }
+
+
+def _guard(app: Flask) -> None:
+    app.before_request(_let_in)
+    app.after_request(_send_off)
+    app.register_error_handler(errors.MintmarkError, _show_refusal)
+    app.register_error_handler(HTTPException, _show_http_error)
+    app.register_error_handler(Exception, _show_bug)
+
+
+def _let_in() -> Response | None:
+    """Host, body, and whether this door is open to whoever asks."""
+    g.request_id = issue.make_request_id()
+    mint = get_mint()
+    if _host_name(request.host) not in mint.settings.hosts:
+        log.say("request.refused", request=g.request_id, status=400, code="host", address=request.remote_addr)
+        return token.empty(400)
+    if request.endpoint is None or request.endpoint in (token.ENDPOINT, "static"):
+        return None
+    if "Transfer-Encoding" in request.headers:  # A chunked body would be cut at the limit, not refused.
+        return token.empty(411)
+    if current_user.is_authenticated:
+        _touch_session(mint)
+    elif request.endpoint not in OPEN_ENDPOINTS:
+        return _send_to_sign_in()
+    return None
+
+
+def _host_name(host: str) -> str:
+    name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
+    return (name if name and port.isdecimal() else host).strip("[]").lower()
+
+
+def _touch_session(mint: issue.Mint) -> None:
+    now, session = mint.clock(), current_user.session
+    if sessions.is_touch_due(session.last_used_at, now, mint.settings):
+        session_id = session.id
+        with writing():
+            sessions.touch(session_id, now=now)
+
+
+def _send_to_sign_in() -> Response:
+    if request.method != "GET":
+        return Response(render_template("error.html", status=403, title="Sign in first", words="Nobody is signed in."), 403)
+    wanted = request.full_path if request.query_string else request.path
+    back = {"next": request.script_root + wanted} if request.path != "/" else {}
+    return redirect(url_for("signin.login", **back), 303)  # type: ignore[return-value]
+
+
+def _send_off(response: Response) -> Response:
+    """What every answer carries. Nothing but static files may be kept by a cache."""
+    response.headers["Mintmark-Request"] = g.get("request_id", "none")
+    if request.endpoint == "static":
+        response.headers["Cache-Control"] = "public, max-age=3600"
+    else:
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Vary"] = "Cookie, Authorization, Origin"
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    if get_mint().settings.is_https:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    return response
+
+
+def _show_refusal(error: errors.MintmarkError) -> tuple[str, int]:
+    kind = next((kind for kind in PAGES if isinstance(error, kind)), None)
+    if kind is None:
+        raise error
+    status, title = PAGES[kind]
+    return render_template("error.html", status=status, title=title, words=str(error)), status
+
+
+def _show_http_error(error: HTTPException) -> Response | tuple[str, int]:
+    if isinstance(error, NotFound | MethodNotAllowed) and request.endpoint != "static":
+        return token.answer_routing_error(error)
+    words = error.description or "The request cannot be answered."
+    return render_template("error.html", status=error.code, title=error.name, words=words), error.code or 500
+
+
+def _show_bug(error: Exception) -> Response | tuple[str, int]:
+    """Anything else is a bug of ours: said in the log by its kind and place, and to the asker by its id only."""
+    if isinstance(error, errors.MintmarkError):
+        return _show_refusal(error)
+    log.say("bug", request=g.get("request_id"), kind=type(error).__name__, place=_place_of(error))
+    logging.getLogger("mintmark").debug("bug", exc_info=error)
+    if request.endpoint in (token.ENDPOINT, None):
+        return token.empty(500)
+    words = f"Something went wrong on our side. An administrator finds it under {g.get('request_id')}."
+    return render_template("error.html", status=500, title="Our mistake", words=words), 500
+
+
+def _place_of(error: BaseException) -> str:
+    traceback = error.__traceback__
+    while traceback and traceback.tb_next:
+        traceback = traceback.tb_next
+    return f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}" if traceback else "nowhere"

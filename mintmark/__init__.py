@@ -1,0 +1,1 @@
+"""Mintmark mints JSON Web Tokens for signed-in people."""

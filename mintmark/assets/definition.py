@@ -1,0 +1,213 @@
+"""What the fields of an asset may be: the same for the site file and for forms.
+
+`read_definition` takes what somebody entered and returns the definition that a revision
+keeps, whole and normal, or raises InvalidFields with every problem at once.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from mintmark import payload, tokens
+from mintmark.assets.params import PARAM_VALUE
+from mintmark.errors import FieldError, InvalidFields
+from mintmark.fields import (
+    identifier_key,
+    read_boolean,
+    read_choice,
+    read_identifier,
+    read_list,
+    read_object,
+    read_text,
+    read_whole,
+)
+from mintmark.paths import read_path
+
+MIN_LIFETIME, MAX_LIFETIME, MAX_BACKDATE = 10, 31_536_000, 60
+MAX_PARAMS, MAX_ORIGINS, MAX_GROUPS = 8, 50, 100
+_PARAM_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\]", re.ASCII)
+_BESIDE_CHARACTERS = 4_096
+
+DEFAULTS: dict[str, Any] = {
+    "algorithm": "HS256",
+    "headers": {},
+    "lifetime": 600,
+    "backdate": 0,
+    "claims": {"iat": True, "jti": True, "nbf": False},
+    "readers": "everyone",
+    "editors": [],
+    "origins": [],
+    "answer": {"form": "raw", "methods": ["GET"]},
+    "params": [],
+    "live": True,
+}
+NEEDED = ("path", "name", "template")
+
+
+def read_definition(
+    entered: Mapping[str, Any], *, group_ids: Mapping[str, str], attributes: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the checked definition. `group_ids` is name key → id. Raises InvalidFields."""
+    problems: list[tuple[str, str]] = []
+    definition: dict[str, Any] = {}
+    readers = {**_READERS, "readers": _groups_reader(group_ids, True), "editors": _groups_reader(group_ids, False)}
+    for field, read in readers.items():
+        if field not in entered and field in NEEDED:
+            problems.append((field, "is missing"))
+            continue
+        try:
+            definition[field] = read(entered.get(field, DEFAULTS.get(field)))
+        except FieldError as error:
+            problems.append((field, str(error)))
+    problems += _check_together(definition)
+    if "template" in definition and "params" in definition:
+        params = [param["name"] for param in definition["params"]]
+        problems += [("template", str(problem)) for problem in payload.check(definition["template"], attributes, params)]
+    if problems:
+        raise InvalidFields(problems)
+    return definition
+
+
+def read_origin(value: Any) -> str:
+    """Return an origin exactly as browsers send it (RFC 6454 §6.2). Raises FieldError."""
+    text = read_text(value, "origins")
+    parts = urlsplit(text) if re.fullmatch(r"https?://[^/?#@\\\s]+", text) else None
+    try:
+        is_good = (
+            parts is not None
+            and _HOST.fullmatch(parts.netloc.rpartition(":")[0] if parts.port else parts.netloc) is not None
+            and (parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1"))
+            and parts.port != {"https": 443, "http": 80}[parts.scheme]
+        )
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise FieldError(
+            f"“{text[:80]}” is not exactly https://host or https://host:port in lower case, without the usual port"
+            " (http only for localhost and 127.0.0.1)",
+            "origins",
+        )
+    return text
+
+
+def _lifetime(value: Any) -> int | None:
+    return None if value is None else read_whole(value, "lifetime", MIN_LIFETIME, MAX_LIFETIME)
+
+
+def _claims(value: Any) -> dict[str, bool]:
+    switches = read_object(value, "claims")
+    if unknown := set(switches) - {"iat", "jti", "nbf"}:
+        raise FieldError(f"“{sorted(unknown)[0][:40]}” is none of iat, jti, nbf", "claims")
+    return {**DEFAULTS["claims"], **{name: read_boolean(switch, "claims") for name, switch in switches.items()}}
+
+
+def _origins(value: Any) -> list[str]:
+    origins = [read_origin(item) for item in read_list(value, "origins", most=MAX_ORIGINS)]
+    if len(set(origins)) != len(origins):
+        raise FieldError("names an origin twice", "origins")
+    return origins
+
+
+def _answer(value: Any) -> dict[str, Any]:
+    answer = read_object(value, "answer")
+    form = read_choice(answer.get("form"), "answer", ("raw", "json"))
+    allowed = {"form", "methods"} if form == "raw" else {"form", "field", "beside", "methods"}
+    if unknown := set(answer) - allowed:
+        raise FieldError(f"“{sorted(unknown)[0][:40]}” is no field of an answer in the form {form}", "answer")
+    if form == "raw":
+        if answer.get("methods", ["GET"]) != ["GET"]:
+            raise FieldError("methods of a raw answer are [GET]; other methods need the form json", "answer")
+        return {"form": "raw", "methods": ["GET"]}
+    field = read_text(answer.get("field", "token"), "answer", longest=100)
+    return {"form": "json", "field": field, "beside": _beside(answer.get("beside", {}), field), "methods": _methods(answer)}
+
+
+def _beside(value: Any, field: str) -> dict[str, Any]:
+    beside = read_object(value, "answer")
+    if field in beside:
+        raise FieldError(f"“{field}” is the token’s own field and cannot stand in beside", "answer")
+    try:
+        text = json.dumps(beside, allow_nan=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError):
+        raise FieldError("beside takes plain JSON values", "answer") from None
+    if len(text) > _BESIDE_CHARACTERS:
+        raise FieldError(f"beside is longer than {_BESIDE_CHARACTERS} characters", "answer")
+    return beside
+
+
+def _methods(answer: Mapping[str, Any]) -> list[str]:
+    methods = read_list(answer.get("methods", ["GET", "POST"]), "answer")
+    if not methods or any(method not in ("GET", "POST") for method in methods):
+        raise FieldError("methods are GET, POST or both", "answer")
+    return sorted(set(methods))
+
+
+def _params(value: Any) -> list[dict[str, Any]]:
+    params = [_param(item) for item in read_list(value, "params", most=MAX_PARAMS)]
+    if len({param["name"] for param in params}) != len(params):
+        raise FieldError("names a parameter twice", "params")
+    return params
+
+
+def _param(value: Any) -> dict[str, Any]:
+    param = read_object(value, "params")
+    name = param.get("name")
+    if not isinstance(name, str) or not _PARAM_NAME.fullmatch(name):
+        raise FieldError("each takes a name of letters, digits and “_” that starts with a letter", "params")
+    if unknown := set(param) - {"name", "one_of"}:
+        raise FieldError(f"“{sorted(unknown)[0][:40]}” is no field of a parameter", "params")
+    if "one_of" not in param:
+        return {"name": name}
+    values = read_list(param["one_of"], "params", most=100)
+    if not values or any(not isinstance(item, str) or not PARAM_VALUE.fullmatch(item) for item in values):
+        raise FieldError(f"{name}: one_of takes values of A–Z a–z 0–9 . _ ~ : @ / -, 1 to 200 characters each", "params")
+    return {"name": name, "one_of": values}
+
+
+def _headers(value: Any) -> dict[str, str]:
+    return tokens.read_headers(read_object(value, "headers"))
+
+
+def _groups_reader(group_ids: Mapping[str, str], may_be_everyone: bool) -> Callable[[Any], Any]:
+    field = "readers" if may_be_everyone else "editors"
+
+    def read(value: Any) -> Any:
+        if may_be_everyone and value == "everyone":
+            return "everyone"
+        if isinstance(value, str):
+            raise FieldError("takes a list of groups" + (", or everyone" if may_be_everyone else ""), field)
+        names = [read_identifier(item, field) for item in read_list(value, field, most=MAX_GROUPS)]
+        for name in names:
+            if identifier_key(name) not in group_ids:
+                raise FieldError(f"“{name}” is no group", field)
+        return sorted({group_ids[identifier_key(name)] for name in names})
+
+    return read
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "path": lambda value: read_path(read_text(value, "path", longest=2_000)),
+    "name": lambda value: read_text(value, "name"),
+    "algorithm": lambda value: tokens.read_algorithm(read_text(value, "algorithm")),
+    "headers": _headers,
+    "template": lambda value: read_text(value, "template", longest=1_000_000, may_be_empty=True),
+    "lifetime": _lifetime,
+    "backdate": lambda value: read_whole(value, "backdate", 0, MAX_BACKDATE),
+    "claims": _claims,
+    "origins": _origins,
+    "answer": _answer,
+    "params": _params,
+    "live": lambda value: read_boolean(value, "live"),
+}
+FIELDS = (*_READERS, "readers", "editors")
+
+
+def _check_together(definition: Mapping[str, Any]) -> list[tuple[str, str]]:
+    lifetime, backdate = definition.get("lifetime"), definition.get("backdate", 0)
+    if lifetime is not None and lifetime < backdate + 10:
+        return [("lifetime", f"is {lifetime}; with a backdate of {backdate} it takes at least {backdate + 10}")]
+    return []

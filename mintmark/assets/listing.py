@@ -1,0 +1,26 @@
+"""Lists of assets, by path, in pages; the number of queries does not depend on the number of assets."""
+
+from typing import Any
+
+from sqlalchemy import exists, or_, select
+
+from mintmark.models import Access, Asset, Membership, Person, Revision, db
+
+PAGE_SIZE = 50
+
+
+def fetchable(person: Person, *, after: str = "") -> tuple[list[tuple[Asset, dict[str, Any]]], bool]:
+    """Return one page of the live assets that a person may fetch, with their definitions, and whether more follow."""
+    statement = (
+        select(Asset, Revision.definition)
+        .join(Revision, (Revision.asset_id == Asset.id) & (Revision.number == Asset.revision))
+        .where(Asset.live, Asset.trashed_at.is_(None), Asset.path > after)
+        .order_by(Asset.path)
+        .limit(PAGE_SIZE + 1)
+    )
+    if not person.is_admin:
+        own_groups = select(Membership.group_id).where(Membership.person_id == person.id)
+        listed = exists().where(Access.asset_id == Asset.id, Access.group_id.in_(own_groups))
+        statement = statement.where(or_(Asset.for_everyone, listed))
+    rows = [(asset, definition) for asset, definition in db.session.execute(statement)]
+    return rows[:PAGE_SIZE], len(rows) > PAGE_SIZE

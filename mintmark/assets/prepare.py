@@ -1,0 +1,129 @@
+"""Prepared assets: all that can be known per (asset, revision), made once and kept in bounds.
+
+Compiled template, opened key and encoded header are kept in the memory of the process for
+the assets used last. A revision is immutable, so nothing here can be stale: a save makes
+another revision, which is another entry.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jwt
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import DBAPIError
+
+from mintmark import payload
+from mintmark.errors import Busy, CannotIssue, SealError
+from mintmark.log import to_json
+from mintmark.models import Attribute, Revision, Secret
+from mintmark.sealing import Sealer
+from mintmark.tokens import Signer
+
+MAX_KEPT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One revision of an asset, ready to issue; or with the `fault` that keeps it from that."""
+
+    id: str
+    revision: int
+    path: str
+    name: str
+    definition: dict[str, Any]
+    for_everyone: bool
+    readers: frozenset[str]
+    editors: frozenset[str]
+    origins: frozenset[str]
+    methods: frozenset[str]
+    template: payload.Template | None
+    signer: Signer | None
+    log_detail: str
+    fault: CannotIssue | None
+
+
+class PreparedAssets:
+    """The assets used last, by (asset, revision, revision of the declared attributes)."""
+
+    def __init__(self, load: Callable[[str, int], Prepared]) -> None:
+        self._load = load
+        self._kept: OrderedDict[tuple[str, int, int], Prepared] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, asset_id: str, revision: int, attributes_revision: int) -> Prepared:
+        """Return the prepared asset, from memory where it is there. One with a fault is tried anew each time."""
+        key = (asset_id, revision, attributes_revision)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        prepared = self._load(asset_id, revision)
+        if prepared.fault is None:
+            with self._lock:
+                self._kept[key] = prepared
+                while len(self._kept) > MAX_KEPT:
+                    self._kept.popitem(last=False)
+        return prepared
+
+
+def load_prepared(engine: Engine, sealer: Sealer, asset_id: str, revision: int) -> Prepared:
+    """Read one revision from the database and prepare it. Raises Busy."""
+    statement = (
+        select(Revision.definition, Secret.id, Secret.sealed)
+        .join(Secret, Secret.id == Revision.secret_id)
+        .where(Revision.asset_id == asset_id, Revision.number == revision)
+    )
+    try:
+        with engine.connect() as connection:
+            definition, secret_id, sealed = connection.execute(statement).one()
+            attributes = {name: kind for name, kind in connection.execute(select(Attribute.name, Attribute.type))}
+    except DBAPIError as error:
+        raise Busy("The database does not answer.") from error
+    open_key = partial(sealer.open, sealed, table="secret", row=secret_id, column="sealed")
+    return prepare(asset_id, revision, definition, attributes, open_key)
+
+
+def prepare(
+    asset_id: str, revision: int, definition: dict[str, Any], attributes: dict[str, str], open_key: Callable[[], bytes]
+) -> Prepared:
+    """Compile and open; what fails becomes the asset's fault, to be diagnosed when somebody asks for a token."""
+    template, signer, fault = None, None, None
+    try:
+        template = payload.compile(definition["template"], attributes, [param["name"] for param in definition["params"]])
+        signer = Signer(definition["algorithm"], open_key(), definition["headers"])
+    except payload.TemplateError as error:
+        fault = template_fault(error)
+    except (SealError, jwt.PyJWTError) as error:
+        hint = "See that MINTMARK_SEALING_KEY is the one the secret was sealed with, or enter the secret anew."
+        words = str(error) if isinstance(error, SealError) else "The secret cannot sign."
+        fault = CannotIssue("key_unusable", words, hint=hint)
+    readers = definition["readers"]
+    return Prepared(
+        id=asset_id,
+        revision=revision,
+        path=definition["path"],
+        name=definition["name"],
+        definition=definition,
+        for_everyone=readers == "everyone",
+        readers=frozenset(() if readers == "everyone" else readers),
+        editors=frozenset(definition["editors"]),
+        origins=frozenset(definition["origins"]),
+        methods=frozenset(definition["answer"]["methods"]),
+        template=template,
+        signer=signer,
+        log_detail=to_json({"path": definition["path"]}),
+        fault=fault,
+    )
+
+
+def template_fault(error: payload.TemplateError) -> CannotIssue:
+    """Return the diagnosis of a template that fails: where, which name, and what to do; never a value."""
+    if error.problems:
+        first = error.problems[0]
+        return CannotIssue("template_refused", first.reason, line=first.line, column=first.column, hint=first.hint)
+    place = {"line": error.line, "column": error.column, "name": error.name}
+    return CannotIssue("template_failed", error.reason, **place, hint=error.hint or None)

@@ -1,0 +1,105 @@
+"""Saving: every save that changes something is a revision with who and when; nothing is overwritten."""
+
+import hmac
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from mintmark import log
+from mintmark.assets.secrets import SecretValue, check_secret, keep, open_secret
+from mintmark.errors import FieldError, SealError
+from mintmark.models import Access, Asset, Revision, Secret, db
+from mintmark.models.base import new_id
+from mintmark.sealing import Sealer
+
+
+def find_asset(path: str) -> Asset | None:
+    """Return the asset at a path that is not in the trash, live or switched off."""
+    return db.session.scalar(select(Asset).where(Asset.path == path, Asset.trashed_at.is_(None)))
+
+
+def current_revision(asset: Asset) -> Revision:
+    """Return what the asset is now."""
+    return db.session.get_one(Revision, (asset.id, asset.revision))
+
+
+def create(definition: dict[str, Any], secret: SecretValue, *, sealer: Sealer, now: float, actor: str) -> Asset:
+    """Make an asset of a checked definition, as revision 1. Raises FieldError where the path is taken."""
+    if find_asset(definition["path"]):
+        raise FieldError("is taken by another asset", "path")
+    asset = Asset(id=new_id(), revision=1, created_at=int(now), trashed_at=None, **_columns(definition))
+    db.session.add(asset)
+    db.session.flush()
+    secret_id = keep(secret, asset.id, sealer=sealer, now=now)
+    _add_revision(asset, definition, secret_id, now=now, actor=actor)
+    detail = {"path": asset.path, "readers": definition["readers"], "weak_secret": secret.weak, "lifetime": definition["lifetime"]}
+    log.note("asset.created", now=now, actor=actor, asset=asset.id, revision=1, detail=detail)
+    return asset
+
+
+def revise(
+    asset: Asset, definition: dict[str, Any], secret: SecretValue | None, *, sealer: Sealer, now: float, actor: str
+) -> list[str]:
+    """Save a checked definition as the next revision; return the fields that changed ([]: nothing was saved).
+
+    Without a `secret` the present one stays. Raises FieldError.
+    """
+    before = current_revision(asset)
+    present = db.session.get_one(Secret, before.secret_id)
+    changed = [name for name in definition if before.definition.get(name) != definition[name]]
+    if _is_other_secret(secret, present, sealer):
+        changed.append("secret")
+    if not changed:
+        return []
+    if secret is None and "algorithm" in changed:
+        check_secret(open_secret(present, sealer=sealer), algorithm=definition["algorithm"], weak=present.weak)
+    if "path" in changed and find_asset(definition["path"]):
+        raise FieldError("is taken by another asset", "path")
+    secret_id = keep(secret, asset.id, sealer=sealer, now=now) if secret and "secret" in changed else present.id
+    asset.revision += 1
+    for name, value in _columns(definition).items():
+        setattr(asset, name, value)
+    _add_revision(asset, definition, secret_id, now=now, actor=actor)
+    detail = {"path": asset.path, "fields": changed}
+    log.note("asset.revised", now=now, actor=actor, asset=asset.id, revision=asset.revision, detail=detail)
+    return changed
+
+
+def trash(asset: Asset, *, now: float, actor: str) -> None:
+    """Move an asset to the trash: its path answers 404 and is free."""
+    asset.trashed_at = int(now)
+    log.note("asset.trashed", now=now, actor=actor, asset=asset.id, revision=asset.revision, detail={"path": asset.path})
+
+
+def _is_other_secret(secret: SecretValue | None, present: Secret, sealer: Sealer) -> bool:
+    if secret is None:
+        return False
+    try:
+        is_same = hmac.compare_digest(open_secret(present, sealer=sealer), secret.value)
+    except SealError:
+        return True  # What does not open is replaced.
+    return not is_same or secret.weak != present.weak
+
+
+def _columns(definition: dict[str, Any]) -> dict[str, Any]:
+    """Return what `Asset` repeats of its definition, for lists and look-up."""
+    return {
+        "path": definition["path"],
+        "name": definition["name"],
+        "live": definition["live"],
+        "for_everyone": definition["readers"] == "everyone",
+    }
+
+
+def _add_revision(asset: Asset, definition: dict[str, Any], secret_id: str, *, now: float, actor: str) -> None:
+    db.session.flush()
+    db.session.add(
+        Revision(
+            asset_id=asset.id, number=asset.revision, at=int(now), actor=actor, definition=definition, secret_id=secret_id
+        )
+    )
+    db.session.execute(delete(Access).where(Access.asset_id == asset.id))
+    readers = [] if definition["readers"] == "everyone" else definition["readers"]
+    for kind, group_ids in (("reader", readers), ("editor", definition["editors"])):
+        db.session.add_all(Access(asset_id=asset.id, group_id=group_id, kind=kind) for group_id in group_ids)
+    db.session.flush()

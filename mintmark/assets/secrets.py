@@ -1,0 +1,102 @@
+"""The shared secret of an asset: read as the relying party shows it, tried, sealed, opened.
+
+Relying parties use what they show as text, also where it looks like hex or base64; decoding
+is the exception and has to be asked for. Afterwards only a keyed fingerprint is ever shown.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from typing import Any
+
+from mintmark import tokens
+from mintmark.errors import FieldError
+from mintmark.fields import read_boolean, read_text
+from mintmark.models import Secret, db
+from mintmark.models.base import new_id
+from mintmark.sealing import Sealer
+
+ENCODINGS = ("text", "base64", "base64url", "hex")
+MAX_CHARACTERS = 4_096
+_KEY_MARKS = (b"-----BEGIN", b"-----END", b"ssh-", b"ecdsa-sha2-", b"PuTTY-User-Key")
+
+
+@dataclass(frozen=True)
+class SecretValue:
+    """A secret that was read and tried, not yet sealed."""
+
+    value: bytes = field(repr=False)
+    weak: bool
+
+
+def read_secret(text: Any, encoding: str, *, algorithm: str, weak: Any = False) -> SecretValue:
+    """Decode and check a secret for an algorithm. Raises FieldError, which never repeats it."""
+    is_weak = read_boolean(weak, "secret")
+    value = _decode(read_text(text, "secret", longest=MAX_CHARACTERS), encoding)
+    check_secret(value, algorithm=algorithm, weak=is_weak)
+    return SecretValue(value, is_weak)
+
+
+def check_secret(value: bytes, *, algorithm: str, weak: bool) -> None:
+    """See that a secret is long enough, is no key file, and signs (RFC 7518 §3.2). Raises FieldError."""
+    if any(mark in value for mark in _KEY_MARKS):
+        tokens.refuse_key_file()
+    needed = tokens.MIN_WEAK_BYTES if weak else tokens.SECRET_BYTES[algorithm]
+    if len(value) < needed:
+        raise FieldError(_too_short(len(value), algorithm, needed, weak), "secret")
+    tokens.trial(algorithm, value)
+
+
+def _too_short(length: int, algorithm: str, needed: int, weak: bool) -> str:
+    if weak or length < tokens.MIN_WEAK_BYTES:
+        return f"has {length} bytes; under {tokens.MIN_WEAK_BYTES} is never possible"
+    return (
+        f"has {length} bytes; {algorithm} takes at least {needed} (RFC 7518 §3.2)."
+        " If the relying party dictates it, mark it weak"
+    )
+
+
+def _decode(text: str, encoding: str) -> bytes:
+    if text != text.strip():
+        raise FieldError(
+            "has white space at its beginning or end. If that is a slip of copying, take it away;"
+            " if it really belongs to the secret, give the secret as base64",
+            "secret",
+        )
+    try:
+        if encoding == "text":
+            return text.encode()
+        if encoding == "hex":
+            return bytes.fromhex(text) if " " not in text else _refuse(encoding)
+        if encoding == "base64":
+            return base64.b64decode(text, validate=True)
+        if not set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="):
+            _refuse(encoding)
+        return base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        _refuse(encoding)
+
+
+def _refuse(encoding: str) -> Any:
+    raise FieldError(f"is not {encoding}. If the relying party shows it so, give it as text", "secret") from None
+
+
+def keep(secret: SecretValue, asset_id: str, *, sealer: Sealer, now: float) -> str:
+    """Seal a secret into a new row of this asset; return the row's id."""
+    secret_id = new_id()
+    row = Secret(
+        id=secret_id,
+        asset_id=asset_id,
+        sealed=sealer.seal(secret.value, table="secret", row=secret_id, column="sealed"),
+        fingerprint=sealer.fingerprint(secret.value),
+        weak=secret.weak,
+        created_at=int(now),
+    )
+    db.session.add(row)
+    db.session.flush()
+    return secret_id
+
+
+def open_secret(row: Secret, *, sealer: Sealer) -> bytes:
+    """Return the secret of a row. Raises SealError."""
+    return sealer.open(row.sealed, table="secret", row=row.id, column="sealed")

@@ -1,0 +1,58 @@
+"""The commands of `flask --app app …`; each reads, calls acts, commits once and says what it did.
+
+Exit 0 done, 1 refused (one line per problem on standard error), 2 wrong usage (click's own).
+"""
+
+import getpass
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn
+
+import click
+from flask import Flask
+from flask.cli import with_appcontext
+
+from mintmark.errors import InvalidFields, MintmarkError
+
+
+def command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Register a function as a command with an app context, whose refusals exit with 1."""
+
+    def register(function: Callable[..., Any]) -> click.Command:
+        @wraps(function)
+        def run(*arguments: Any, **options: Any) -> Any:
+            try:
+                return function(*arguments, **options)
+            except InvalidFields as error:
+                refuse(*(f"{field}: {words}" for field, words in error.problems))
+            except MintmarkError as error:
+                refuse(str(error))
+
+        return group.command(name)(with_appcontext(run))
+
+    return register
+
+
+def refuse(*lines: str) -> NoReturn:
+    """Print each line as an error and exit with 1."""
+    for line in lines:
+        click.echo(f"error: {line}", err=True)
+    raise SystemExit(1)
+
+
+def actor() -> str:
+    """Return who runs the command, for the log."""
+    try:
+        return f"command:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "command"
+
+
+def init_app(app: Flask) -> None:
+    """Add all commands; their modules are imported here, for pages need none of them."""
+    from mintmark.commands import log, setup, site_file, tokens
+
+    for module in (setup, tokens, log):
+        for each in module.commands.commands.values():
+            app.cli.add_command(each)
+    app.cli.add_command(site_file.commands)

@@ -1,0 +1,5 @@
+"""`flask mint` and `flask check`."""
+
+import click
+
+commands = click.Group()

@@ -1,0 +1,238 @@
+"""Every setting: its name, default and meaning; and what the site refuses to start with.
+
+Settings come from `MINTMARK_*` variables, are read once and taken out of the environment,
+so that no child process, error page or WSGI environ can show them. A test holds README's
+table to SETTINGS.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from mintmark.errors import ConfigurationError
+from mintmark.sealing import Sealer, SealingKey
+
+PREFIX = "MINTMARK_"
+SECRET_PREFIX = "MINTMARK_SECRET_"  # noqa: S105 — the beginning of a variable's name, no secret: read by imports only
+_ALL_ADDRESSES = {"", "0.0.0.0", "::", "[::]"}  # noqa: S104 — listed to be refused
+_KEY_FILE = "sealing-key"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `amount` attempts in any `seconds` seconds."""
+
+    amount: int
+    seconds: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The site's settings, checked. Lifetimes are in seconds."""
+
+    instance: Path
+    database_url: str = field(repr=False)
+    sealer: Sealer
+    bind: str = "127.0.0.1:8000"
+    workers: int = 2
+    base_url: str | None = None
+    trusted_proxies: int = 0
+    limit_sign_in: Limit = Limit(10, 60)
+    limit_tokens: Limit = Limit(600, 60)
+    redis_url: str | None = field(default=None, repr=False)
+    session_idle: int = 3600
+    session_lifetime: int = 43200
+    sqlite_synchronous: str = "full"
+    cross_site: bool = False
+
+    @property
+    def is_https(self) -> bool:
+        """Tell whether people reach the site over https."""
+        return bool(self.base_url and self.base_url.startswith("https://"))
+
+    @property
+    def base_path(self) -> str:
+        """Return the path of the base URL, without a slash at the end: "" or "/tokens"."""
+        return urlsplit(self.base_url).path if self.base_url else ""
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Return the host names, without port, under which the site answers."""
+        if self.base_url:
+            return frozenset({urlsplit(self.base_url).hostname or ""})
+        return frozenset({split_bind(self.bind)[0].strip("[]"), "localhost", "127.0.0.1", "::1"})
+
+    @property
+    def site_url(self) -> str:
+        """Return the address of the site as people type it."""
+        return self.base_url or f"http://{self.bind}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Tell whether the database is the embedded one."""
+        return self.database_url.startswith("sqlite")
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
+            raise ValueError(f"takes a whole number from {low} to {high}")
+        return int(value)
+
+    return read
+
+
+def _limit(value: str) -> Limit:
+    match = re.fullmatch(r"\s*([0-9]{1,6})\s*(?:per|/)\s*(second|minute|hour|day)\s*", value)
+    if not match or int(match[1]) < 1:
+        raise ValueError('takes a limit such as "10 per minute" (second, minute, hour, day)')
+    return Limit(int(match[1]), {"second": 1, "minute": 60, "hour": 3600, "day": 86400}[match[2]])
+
+
+def _switch(value: str) -> bool:
+    if value not in ("0", "1"):
+        raise ValueError("takes 0 or 1")
+    return value == "1"
+
+
+def _base_url(value: str) -> str:
+    parts = urlsplit(value)
+    is_plain = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if not is_plain or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", parts.path) or value != value.strip():
+        raise ValueError("takes an address such as https://tokens.example.org or https://www.example.org/tokens")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def _bind(value: str) -> str:
+    split_bind(value)
+    return value
+
+
+def _synchronous(value: str) -> str:
+    if value.lower() not in ("full", "normal"):
+        raise ValueError("takes full or normal")
+    return value.lower()
+
+
+def _database_url(value: str) -> str:
+    if value.startswith(("postgresql://", "postgres://")):
+        return "postgresql+psycopg://" + value.partition("://")[2]
+    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("takes an address that starts with postgresql:// or sqlite:///")
+    return value
+
+
+def split_bind(bind: str) -> tuple[str, int]:
+    """Return host and port of `host:port`. Raises ValueError."""
+    host, colon, port = bind.rpartition(":")
+    if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError("takes host:port, for instance 127.0.0.1:8000")
+    return host, int(port)
+
+
+# name → (reader, default as shown, meaning); README's table is held to this one by a test.
+SETTINGS: dict[str, tuple[Callable[[str], Any], str, str]] = {
+    "DATABASE_URL": (_database_url, "SQLite in the instance folder", "where the database is: `postgresql://…` or `sqlite:////…`"),
+    "INSTANCE": (_text, "`instance`", "folder for the database and keys, readable by its owner alone"),
+    "BIND": (_bind, "`127.0.0.1:8000`", "address and port to serve on"),
+    "WORKERS": (_whole(1, 64), "`2`", "worker processes"),
+    "BASE_URL": (_base_url, "none", "the address people use; decides host, cookie and https; may have a path"),
+    "SEALING_KEY": (_text, "made in the instance folder", "`<id>:<32 bytes base64>`, several separated by commas: the first seals, all open"),
+    "TRUSTED_PROXIES": (_whole(0, 10), "`0`", "how many proxies stand in front and append to `X-Forwarded-For`"),
+    "LIMIT_SIGN_IN": (_limit, "`10 per minute`", "sign-in attempts, per account and per address"),
+    "LIMIT_TOKENS": (_limit, "`600 per minute`", "tokens, per person and asset"),
+    "REDIS_URL": (_text, "none", "Redis for limits that several workers and nodes share"),
+    "SESSION_IDLE": (_whole(60, 31_536_000), "`3600`", "seconds without use after which a session ends"),
+    "SESSION_LIFETIME": (_whole(60, 31_536_000), "`43200`", "seconds after sign-in after which a session ends"),
+    "SQLITE_SYNCHRONOUS": (_synchronous, "`full`", "`normal` is faster; a power cut may then lose the last log rows"),
+    "CROSS_SITE": (_switch, "`0`", "`1`: session cookie with `SameSite=None`, https only"),
+}
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read and check the settings; make the instance folder, and a sealing key where none is given.
+
+    Raises ConfigurationError that names the variable and what it takes.
+    """
+    given: dict[str, Any] = {}
+    for variable in sorted(name for name in environ if name.startswith(PREFIX)):
+        name = variable.removeprefix(PREFIX)
+        if variable.startswith(SECRET_PREFIX):
+            continue
+        if name not in SETTINGS:
+            raise ConfigurationError(f"{variable} is no setting of Mintmark. The settings are in README.md.")
+        try:
+            given[name.lower()] = SETTINGS[name][0](environ[variable])
+        except ValueError as error:
+            raise ConfigurationError(f"{variable} {error}.") from None
+    given["instance"] = _private_folder(Path(given.get("instance") or "instance").resolve())
+    given.setdefault("database_url", f"sqlite:///{given['instance'] / 'mintmark.sqlite'}")
+    given["sealer"] = Sealer(_sealing_keys(given.pop("sealing_key", None), given["instance"]))
+    settings = Settings(**given)
+    _refuse_what_cannot_be_safe(settings)
+    return settings
+
+
+def take_settings(
+    overrides: Mapping[str, str] | None = None, environ: MutableMapping[str, str] = os.environ
+) -> Settings:
+    """Read the settings, some replaced by `overrides` (names without prefix), and take them out of the environment."""
+    settings = read_settings({**environ, **{PREFIX + name: value for name, value in (overrides or {}).items()}})
+    for variable in [name for name in environ if name.startswith(PREFIX) and not name.startswith(SECRET_PREFIX)]:
+        del environ[variable]
+    return settings
+
+
+def _refuse_what_cannot_be_safe(settings: Settings) -> None:
+    if split_bind(settings.bind)[0] in _ALL_ADDRESSES and not settings.base_url:
+        raise ConfigurationError(
+            "MINTMARK_BIND is every address of this machine, so MINTMARK_BASE_URL must say under which name people come."
+        )
+    if settings.cross_site and not settings.is_https:
+        raise ConfigurationError("MINTMARK_CROSS_SITE is 1, which browsers accept only where MINTMARK_BASE_URL is https.")
+
+
+def _private_folder(folder: Path) -> Path:
+    """Make the folder, or see that it is its owner's alone (0700)."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+            folder.chmod(0o700)
+    except OSError as error:
+        raise ConfigurationError(f"The instance folder {folder} cannot be used: {error.strerror}.") from error
+    return folder
+
+
+def _sealing_keys(setting: str | None, instance: Path) -> list[SealingKey]:
+    if setting is not None:
+        return [SealingKey.parse(part) for part in setting.split(",") if part.strip()]
+    path = instance / _KEY_FILE
+    if not path.exists():
+        _write_key(path)
+    return [SealingKey.parse(line) for line in path.read_text("ascii").splitlines() if line.strip()]
+
+
+def _write_key(path: Path) -> None:
+    """Write a new key whole, or not at all: of two processes at once one wins (link fails where it exists)."""
+    _, line = SealingKey.generate()
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

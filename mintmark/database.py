@@ -1,0 +1,95 @@
+"""Bringing the database up to date: migrations under one lock, then the site's own row.
+
+Safe to repeat and safe when two nodes start at once: on PostgreSQL an advisory lock, on
+SQLite a lock file beside the database. SQLite's DDL runs inside an explicit transaction,
+so that a migration that is killed leaves nothing behind.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from mintmark import site
+from mintmark.config import Settings
+from mintmark.errors import ConfigurationError
+from mintmark.models import db, writing
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+_LOCK = 0x6D696E74  # "mint"
+
+
+def bring_up_to_date(settings: Settings) -> None:
+    """Create or upgrade the tables and the site's row. Raises ConfigurationError."""
+    try:
+        with _one_at_a_time(db.engine, settings) as connection:
+            _see_key_before_writing(connection, settings)
+            _upgrade(connection)
+        with writing():
+            site.initialise(sealer=settings.sealer)
+    except DBAPIError as error:
+        reason = str(error.orig).splitlines()[0] if error.orig else "it does not answer"
+        raise ConfigurationError(f"The database cannot be used: {reason}") from None
+    if settings.is_sqlite:
+        _make_private(Path(db.engine.url.database or ""))
+
+
+def is_up_to_date() -> bool:
+    """Tell whether the database has the site's row."""
+    with db.engine.connect() as connection:
+        return _has_site(connection)
+
+
+@contextmanager
+def _one_at_a_time(engine: Engine, settings: Settings) -> Iterator[Connection]:
+    if not settings.is_sqlite:
+        with engine.connect() as connection:
+            connection.execute(text("SET statement_timeout = 0"))
+            connection.execute(text("SET lock_timeout = 0"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            yield connection
+            connection.commit()
+            connection.invalidate()  # This connection has no time limits; it is not to be used again.
+        return
+    path = Path(engine.url.database or "")
+    descriptor = os.open(path.with_name(path.name + ".migration"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with engine.connect().execution_options(mintmark_immediate=True) as connection:
+            yield connection
+            connection.commit()
+    finally:
+        os.close(descriptor)
+
+
+def _see_key_before_writing(connection: Connection, settings: Settings) -> None:
+    """A wrong sealing key is found before anything is changed."""
+    if _has_site(connection):
+        row = connection.execute(text("SELECT key, sealed_check FROM site WHERE id = 1")).one()
+        site.see_sealing_key(site.Site(id=1, key=row.key, sealed_check=bytes(row.sealed_check)), sealer=settings.sealer)
+
+
+def _has_site(connection: Connection) -> bool:
+    if not connection.dialect.has_table(connection, "site"):
+        return False
+    return connection.execute(text("SELECT 1 FROM site WHERE id = 1")).first() is not None
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS))
+    command.upgrade(config, "head")
+
+
+def _make_private(database: Path) -> None:
+    """SQLite's files are their owner's alone, whatever the umask was when they were made."""
+    for path in database.parent.glob(database.name + "*"):
+        path.chmod(0o600)
+
+

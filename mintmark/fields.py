@@ -1,0 +1,143 @@
+"""What text, numbers and lists somebody enters may be; the same at form, command and import.
+
+Each reader returns the checked value or raises FieldError with what to do. Text is valid
+Unicode without NUL (PostgreSQL takes none) or lone surrogates (UTF-8 has none).
+"""
+
+import math
+import re
+import unicodedata
+from typing import Any
+
+from mintmark.errors import FieldError
+
+MAX_USERNAME = 150
+MAX_NAME = 255
+MAX_TEXT = 2_000
+MAX_ITEMS = 1_000
+MAX_DIGITS = 20
+ATTRIBUTE_TYPES = ("text", "number", "boolean", "list")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
+# Unicode letters that show as nothing: Hangul fillers, Braille blank, combining grapheme joiner.
+_BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")
+
+
+def read_text(value: Any, field: str, *, longest: int = MAX_NAME, may_be_empty: bool = False) -> str:
+    """Return text. Raises FieldError."""
+    if not isinstance(value, str):
+        raise FieldError(f"takes text, not {_kind(value)}", field)
+    if not value and not may_be_empty:
+        raise FieldError("is empty", field)
+    if len(value) > longest:
+        raise FieldError(f"has {len(value)} characters; at most {longest} are possible", field)
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise FieldError("holds a character that is no text (NUL or half of a surrogate pair)", field)
+    return value
+
+
+def read_optional_text(value: Any, field: str, *, longest: int = MAX_NAME) -> str | None:
+    """Return text or None. Raises FieldError."""
+    return None if value is None else read_text(value, field, longest=longest, may_be_empty=True)
+
+
+def read_identifier(value: Any, field: str) -> str:
+    """Return a username or the name of a group: what people type and compare by eye. Raises FieldError."""
+    text = read_text(value, field, longest=MAX_USERNAME)
+    if text != text.strip():
+        raise FieldError("has white space at its beginning or end", field)
+    if text != unicodedata.normalize("NFC", text):
+        raise FieldError("is not in Unicode normal form C; type it again on an ordinary keyboard", field)
+    for character in text:
+        if character in _BLANK or (unicodedata.category(character)[0] in "CZ" and character != " "):
+            raise FieldError(f"holds a control or invisible character (U+{ord(character):04X})", field)
+    return text
+
+
+def identifier_key(text: str) -> str:
+    """Return what is equal for two identifiers that differ in case only."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def read_name(value: Any, field: str) -> str:
+    """Return the name of an attribute, as templates write it. Raises FieldError."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise FieldError("takes a–z, 0–9 and “_”, at most 40 characters, and starts with a letter", field)
+    return value
+
+
+def read_boolean(value: Any, field: str) -> bool:
+    """Return true or false. Raises FieldError."""
+    if not isinstance(value, bool):
+        raise FieldError(f"takes true or false, not {_kind(value)}", field)
+    return value
+
+
+def read_whole(value: Any, field: str, low: int, high: int) -> int:
+    """Return a whole number. Raises FieldError."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise FieldError(f"takes a whole number from {low} to {high:,}".replace(",", " "), field)
+    return value
+
+
+def read_choice(value: Any, field: str, choices: tuple[str, ...]) -> str:
+    """Return one of several words. Raises FieldError."""
+    if value not in choices or not isinstance(value, str):
+        raise FieldError(f"takes one of {', '.join(choices)}", field)
+    return value
+
+
+def read_object(value: Any, field: str) -> dict[str, Any]:
+    """Return a mapping with text as its names. Raises FieldError."""
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        raise FieldError(f"takes fields with values, not {_kind(value)}", field)
+    return value
+
+
+def read_list(value: Any, field: str, *, most: int = MAX_ITEMS) -> list[Any]:
+    """Return a list. Raises FieldError."""
+    if not isinstance(value, list):
+        raise FieldError(f"takes a list, not {_kind(value)}", field)
+    if len(value) > most:
+        raise FieldError(f"has {len(value)} items; at most {most} are possible", field)
+    return value
+
+
+def read_texts(value: Any, field: str, *, longest: int = MAX_NAME) -> list[str]:
+    """Return a list of text. Raises FieldError."""
+    return [read_text(item, field, longest=longest) for item in read_list(value, field)]
+
+
+def read_set(value: Any, field: str) -> list[str]:
+    """Return texts sorted, each once. Raises FieldError."""
+    return sorted(set(read_texts(value, field)))
+
+
+def read_attribute(value: Any, field: str, kind: str) -> Any:
+    """Return the value of a custom attribute of type `kind`; None is unset. Raises FieldError."""
+    if value is None:
+        return None
+    if kind == "boolean":
+        return read_boolean(value, field)
+    if kind == "list":
+        return [read_text(item, field, longest=MAX_TEXT, may_be_empty=True) for item in read_list(value, field)]
+    if kind == "number":
+        return read_number(value, field)
+    return read_text(value, field, longest=MAX_TEXT, may_be_empty=True)
+
+
+def read_number(value: Any, field: str) -> int | float:
+    """Return a finite number of at most 20 digits. Raises FieldError."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise FieldError(f"takes a number, not {_kind(value)}", field)
+    if not math.isfinite(value) or (isinstance(value, int) and abs(value) >= 10**MAX_DIGITS):
+        raise FieldError(f"takes a finite number of at most {MAX_DIGITS} digits", field)
+    return value
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, bool):
+        return "true or false"
+    names = {str: "text", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return names.get(type(value), "this")

@@ -1,0 +1,172 @@
+"""Issuing: the one function from an asset and a person to a recorded token, whoever calls it.
+
+`Mint` is what a process keeps to do that quickly. The order of a token's making: look up
+what must be fresh in one query, find the prepared revision, see who may fetch, render the
+claims, sign, record the row, and only then hand the token out.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Engine
+
+from mintmark import payload
+from mintmark.assets.prepare import Prepared, PreparedAssets, load_prepared, template_fault
+from mintmark.config import Settings
+from mintmark.errors import CannotIssue
+from mintmark.log import to_json
+from mintmark.models.base import queue_of
+from mintmark.models.wire import Wire
+from mintmark.readers import Reader, may_edit, reader_of
+from mintmark.recorder import Recorder
+from mintmark.sessions import is_touch_due, limits
+from mintmark.throttle import Fuse
+from mintmark.tokens import make_jti
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """When, by whom, from where and under which request id something is asked for."""
+
+    now: float
+    actor: str
+    address: str | None = None
+    request: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A token whose row is committed, with its claims."""
+
+    token: str
+    claims: dict[str, Any]
+
+
+class Mint:
+    """What one process keeps to issue tokens: connections, prepared assets, the recorder, the fuse."""
+
+    def __init__(self, settings: Settings, engine: Engine, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.wire = Wire(engine)
+        self.recorder = Recorder(self.wire, queue_of(engine))
+        self.prepared = PreparedAssets(partial(load_prepared, engine, settings.sealer))
+        self.fuse = Fuse(settings.redis_url)
+
+    def look_up(self, path: str, *, now: float, session: str | None = None, person: str | None = None) -> tuple[Prepared | None, Reader | None]:
+        """Return the live asset at a path and the live person of a session (or of an id), read fresh."""
+        used_after, signed_in_after = limits(now, self.settings)
+        values = {"path": path, "session": session, "used_after": used_after, "signed_in_after": signed_in_after}
+        row = self.wire.look_up(values if person is None else {**values, "person": person})
+        if row is None:
+            return None, None
+        asset_id, revision, live, attributes_revision, last_used_at, *columns = row
+        asset = self.prepared.get(asset_id, revision, attributes_revision) if live else None
+        if columns[0] is None:
+            return asset, None
+        is_due = session is not None and is_touch_due(last_used_at, now, self.settings)
+        return asset, reader_of(columns, {"session": session, "now": int(now)} if is_due else None)
+
+    def issue(self, asset: Prepared, reader: Reader, params: Mapping[str, str], occasion: Occasion) -> Issued:
+        """Make a token and record it, or record why not.
+
+        Raises CannotIssue (the diagnosis is in the log) and NotRecorded (then there is no token).
+        """
+        try:
+            issued = make_token(asset, reader, params, occasion.now, self.settings.site_url)
+        except CannotIssue as error:
+            failed = {"code": error.code, "detail": to_json({"path": asset.path, **error.detail})}
+            self.record("token.failed", "failed", asset, reader, occasion, failed)
+            raise
+        sub, jti = issued.claims.get("sub"), issued.claims.get("jti")
+        columns = {"jti": jti, "sub": sub, "kid": asset.signer and asset.signer.key_id, "detail": asset.log_detail}
+        self.record("token.issued", "done", asset, reader, occasion, columns)
+        return issued
+
+    def record(
+        self, event: str, outcome: str, asset: Prepared, reader: Reader, occasion: Occasion, columns: Mapping[str, Any]
+    ) -> None:
+        """Commit one row about an asset and a person. Raises NotRecorded."""
+        row = {
+            "at": int(occasion.now * 1000),
+            "event": event,
+            "outcome": outcome,
+            "actor": occasion.actor,
+            "address": occasion.address,
+            "person": reader.id,
+            "asset": asset.id,
+            "revision": asset.revision,
+            "issuer": None,
+            "request": occasion.request,
+            "jti": None,
+            "kid": None,
+            "sub": None,
+            "code": None,
+            "detail": asset.log_detail,
+            **columns,
+        }
+        self.recorder.record(row, reader.touched)
+
+
+def make_token(asset: Prepared, reader: Reader, params: Mapping[str, str], now: float, site_url: str) -> Issued:
+    """Render, add the site's claims, sign. Raises CannotIssue. Nothing is recorded: `Mint.issue` does that."""
+    claims = make_claims(asset, reader, params, now, site_url)
+    assert asset.signer is not None  # noqa: S101 — for the type checker: an asset without a fault has one.
+    token = asset.signer.sign(claims)
+    if len(token) > payload.MAX_TOKEN_CHARACTERS:
+        raise CannotIssue(
+            "token_too_large",
+            f"The token has {len(token)} characters; at most {payload.MAX_TOKEN_CHARACTERS} are possible.",
+            hint="Leave out what the relying party does not need, or shorten it with `truncate`.",
+        )
+    return Issued(token, claims)
+
+
+def make_claims(
+    asset: Prepared,
+    reader: Reader,
+    params: Mapping[str, str],
+    now: float,
+    site_url: str,
+    sources: dict[Any, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the claims of the template and of the site, and where each came from in `sources`. Raises CannotIssue."""
+    if asset.fault is not None:
+        raise asset.fault
+    context = {
+        "user": reader.user,
+        "asset": {"path": asset.path, "name": asset.name, "can_edit": may_edit(asset, reader)},
+        "site": {"url": site_url},
+        "now": int(now),
+        "params": params,
+    }
+    assert asset.template is not None  # noqa: S101 — for the type checker: an asset without a fault has one.
+    try:
+        claims = payload.render(asset.template, context, sources)
+    except payload.TemplateError as error:
+        raise template_fault(error) from error
+    return _add_site_claims(claims, asset.definition, int(now))
+
+
+def _add_site_claims(claims: dict[str, Any], definition: Mapping[str, Any], now: int) -> dict[str, Any]:
+    """`iat`, `nbf`, `exp` and `jti` of RFC 7519 §4.1, of one reading of the clock."""
+    switches, lifetime = definition["claims"], definition["lifetime"]
+    iat = now - definition["backdate"]
+    if switches["iat"]:
+        claims["iat"] = iat
+    if switches["nbf"]:
+        claims["nbf"] = iat
+    if lifetime is not None:
+        claims["exp"] = iat + lifetime
+    if switches["jti"]:
+        claims["jti"] = make_jti()
+    return claims
+
+
+def make_request_id() -> str:
+    """Return the id by which an answer is found in the log."""
+    return secrets.token_hex(8)

@@ -1,0 +1,63 @@
+"""People, groups, and the custom attributes that an administrator declared."""
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from mintmark.models.base import db, new_id
+
+
+class Person(db.Model):  # type: ignore[name-defined,misc]
+    """Somebody who signs in. Unique without regard to case (`username_key`), issued as typed."""
+
+    __tablename__ = "person"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    username: Mapped[str] = mapped_column(Text)
+    username_key: Mapped[str] = mapped_column(Text, unique=True)
+    email: Mapped[str | None] = mapped_column(Text)
+    first_name: Mapped[str | None] = mapped_column(Text)
+    last_name: Mapped[str | None] = mapped_column(Text)
+    display_name: Mapped[str | None] = mapped_column(Text)
+    is_admin: Mapped[bool] = mapped_column(default=False)
+    live: Mapped[bool] = mapped_column(default=True)
+    roles: Mapped[list[str]] = mapped_column(JSON, default=list)
+    permissions: Mapped[list[str]] = mapped_column(JSON, default=list)
+    attributes: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    password_hash: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[int]
+
+    def __repr__(self) -> str:
+        return f"<Person {self.id}>"
+
+
+class Group(db.Model):  # type: ignore[name-defined,misc]
+    """A named set of people."""
+
+    __tablename__ = "people_group"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(Text)
+    name_key: Mapped[str] = mapped_column(Text, unique=True)
+    created_at: Mapped[int]
+
+
+class Membership(db.Model):  # type: ignore[name-defined,misc]
+    """One person in one group."""
+
+    __tablename__ = "membership"
+    __table_args__ = (Index("ix_membership_group", "group_id", "person_id"),)
+
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    group_id: Mapped[str] = mapped_column(ForeignKey("people_group.id"), primary_key=True)
+
+
+class Attribute(db.Model):  # type: ignore[name-defined,misc]
+    """A custom attribute: its type decides what a template makes of it."""
+
+    __tablename__ = "attribute"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    label: Mapped[str] = mapped_column(Text)
+    type: Mapped[str] = mapped_column(String(10))
+    sensitive: Mapped[bool] = mapped_column(default=False)
+    changed_by: Mapped[str] = mapped_column(String(20), default="administrators")

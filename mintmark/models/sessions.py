@@ -1,0 +1,33 @@
+"""Sessions, which end here on the server, and counted sign-in attempts."""
+
+from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from mintmark.models.base import db
+
+
+class Session(db.Model):  # type: ignore[name-defined,misc]
+    """Somebody signed in on one device. Its id is random, 256 bit, and stands signed in the cookie."""
+
+    __tablename__ = "session"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
+    signed_in_at: Mapped[int]
+    last_used_at: Mapped[int]
+    ended_at: Mapped[int | None]
+    address: Mapped[str | None] = mapped_column(Text)
+    device: Mapped[str | None] = mapped_column(Text)
+
+    def __repr__(self) -> str:
+        return f"<Session of {self.person_id}>"
+
+
+class Attempt(db.Model):  # type: ignore[name-defined,misc]
+    """How often one key (account or address, as a keyed hash) was counted in one window."""
+
+    __tablename__ = "attempt"
+
+    key: Mapped[str] = mapped_column(String(32), primary_key=True)
+    window_at: Mapped[int] = mapped_column(primary_key=True)
+    amount: Mapped[int]

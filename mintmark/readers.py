@@ -1,0 +1,65 @@
+"""Readers: a person as templates see one, and who may fetch what.
+
+Everything here is plain data (design: never database rows), so that a template can reach
+nothing that was not put there.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mintmark.assets.prepare import Prepared
+from mintmark.errors import NotAReader
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A live person as the templates see one. `groups` is id → name."""
+
+    id: str
+    is_admin: bool
+    groups: Mapping[str, str]
+    user: Mapping[str, Any]
+    touched: Mapping[str, Any] | None = None
+
+
+def see_that_may_fetch(asset: Prepared, reader: Reader) -> None:
+    """Readers, editors of the asset and administrators may fetch. Raises NotAReader."""
+    groups = reader.groups.keys()
+    if not (asset.for_everyone or reader.is_admin or asset.readers & groups or asset.editors & groups):
+        raise NotAReader(f"This person is not among the readers of {asset.path}.")
+
+
+def may_edit(asset: Prepared, reader: Reader) -> bool:
+    """Editors of the asset and administrators may edit."""
+    return reader.is_admin or bool(asset.editors & reader.groups.keys())
+
+
+def user_context(person: Mapping[str, Any], groups: Iterable[str]) -> dict[str, Any]:
+    """Return `user` as templates see it (plain data, never rows)."""
+    names = [name for name in (person["first_name"], person["last_name"]) if name]
+    return {
+        **person,
+        "display_name": person["display_name"] or " ".join(names) or person["username"],
+        "groups": sorted(groups),
+    }
+
+
+def reader_of(columns: Sequence[Any], touched: Mapping[str, Any] | None = None) -> Reader:
+    """Return the reader of the person columns of `mintmark.models.wire`."""
+    person_id, username, email, first_name, last_name, display_name, is_admin, roles, permissions, attributes, groups = columns
+    group_names = json.loads(groups) if groups else {}
+    person = {
+        "id": person_id,
+        "username": username,
+        "email": email,
+        "first_name": first_name,
+        "last_name": last_name,
+        "display_name": display_name,
+        "is_admin": bool(is_admin),
+        "roles": sorted(json.loads(roles)),
+        "permissions": sorted(json.loads(permissions)),
+        "attributes": json.loads(attributes),
+    }
+    return Reader(person_id, bool(is_admin), group_names, user_context(person, group_names.values()), touched)

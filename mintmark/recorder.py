@@ -1,0 +1,81 @@
+"""The recorder: commits log rows of tokens, for all waiting requests at once.
+
+One thread per process takes every row that waits, writes them in one transaction and tells
+those who wait. A commit to disk costs the same for one row as for twenty, so this is what
+makes `synchronous=FULL` affordable. A token leaves only after `record` has returned.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from mintmark.errors import Busy, NotRecorded
+from mintmark.models.base import BUSY_SECONDS
+from mintmark.models.wire import Wire
+
+
+class _Entry:
+    __slots__ = ("done", "error", "is_abandoned", "row", "touched")
+
+    def __init__(self, row: Mapping[str, Any], touched: Mapping[str, Any] | None) -> None:
+        self.row, self.touched = row, touched
+        self.done = threading.Event()
+        self.error: BaseException | None = None
+        self.is_abandoned = False
+
+
+class Recorder:
+    """Hands rows to its thread, which starts with the first row."""
+
+    def __init__(self, wire: Wire, turn: AbstractContextManager[None]) -> None:
+        self._wire, self._turn = wire, turn
+        self._waiting: list[_Entry] = []
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def record(self, row: Mapping[str, Any], touched: Mapping[str, Any] | None = None) -> None:
+        """Return when the row is committed. Raises NotRecorded, at the latest after two seconds."""
+        entry = _Entry(row, touched)
+        with self._changed:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
+                self._thread.start()
+            self._waiting.append(entry)
+            self._changed.notify()
+        if not entry.done.wait(BUSY_SECONDS):
+            entry.is_abandoned = True
+            raise NotRecorded("The row was not committed in time.")
+        if entry.error is not None:
+            raise NotRecorded("The row could not be committed.") from entry.error
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting:
+                    self._changed.wait()
+            self._commit_waiting()
+
+    def _commit_waiting(self) -> None:
+        """Take a turn first and the rows then, so that whoever came meanwhile is in the same commit."""
+        error: BaseException | None = None
+        entries: list[_Entry] = []
+        try:
+            with self._turn:
+                entries = self._take()
+                if entries:
+                    self._wire.write([entry.row for entry in entries], [e.touched for e in entries if e.touched])
+        except (Busy, *self._wire.failures) as failure:
+            error, entries = failure, entries or self._take()
+            time.sleep(0.05)  # What is broken is not asked without a pause.
+        except BaseException as bug:  # The thread must live: those who wait get the error.
+            error, entries = bug, entries or self._take()
+        for entry in entries:
+            entry.error = error
+            entry.done.set()
+
+    def _take(self) -> list[_Entry]:
+        with self._changed:
+            entries, self._waiting = self._waiting, []
+        return [entry for entry in entries if not entry.is_abandoned]

@@ -1,0 +1,103 @@
+"""The site itself: its one row, the check that the sealing key is the right one, the first administrator."""
+
+import base64
+import hmac
+from typing import Any
+
+from sqlalchemy import select, update
+
+from mintmark import log, people
+from mintmark.errors import ConfigurationError, FieldError, InvalidFields, NotFound, SealError
+from mintmark.fields import read_identifier
+from mintmark.models import Person, Site, db
+from mintmark.models.base import new_id
+from mintmark.passwords import read_password
+from mintmark.sealing import Sealer
+
+_CHECK = b"This site's sealing key is the right one."
+_PLACE = {"table": "site", "column": "sealed_check"}
+
+
+def initialise(*, sealer: Sealer) -> Site:
+    """Make the site's row where there is none, within the caller's transaction. Raises ConfigurationError."""
+    site = db.session.get(Site, 1)
+    if site is None:
+        key = new_id()
+        site = Site(id=1, key=key, sealed_check=sealer.seal(_CHECK, row=key, **_PLACE))
+        db.session.add(site)
+        db.session.flush()
+    see_sealing_key(site, sealer=sealer)
+    return site
+
+
+def see_sealing_key(site: Site, *, sealer: Sealer) -> None:
+    """Raises ConfigurationError where the sealing key is not the one that this database was sealed with."""
+    try:
+        is_right = hmac.compare_digest(sealer.open(site.sealed_check, row=site.key, **_PLACE), _CHECK)
+    except SealError:
+        is_right = False
+    if not is_right:
+        raise ConfigurationError(
+            "The sealing key is not the one that this database was sealed with. Set MINTMARK_SEALING_KEY to the right"
+            " one, or put the file sealing-key of that site back into the instance folder. Nothing was changed."
+        )
+
+
+def setup_code(*, sealer: Sealer) -> str | None:
+    """Return the one-time code for the first administrator; None once there is, or was, one.
+
+    It is computed from the sealing key and stored nowhere: the same on every node and at every start.
+    """
+    site = db.session.get_one(Site, 1)
+    if site.set_up_at is not None:
+        return None
+    code = hmac.digest(sealer.keys[0].derive("setup"), site.key.encode(), "sha256")[:20]
+    return base64.b32encode(code).decode().lower()
+
+
+def see_setup_code(code: str, *, sealer: Sealer) -> None:
+    """Raises NotFound unless this is the code, and it was not used."""
+    expected = setup_code(sealer=sealer)
+    if expected is None or not hmac.compare_digest(expected.encode(), code.encode("utf-8", "replace")):
+        raise NotFound("There is nothing here. The link for the first administrator works once.")
+
+
+def read_first_administrator(username: str, password: str) -> dict[str, Any]:
+    """Return the checked values. Raises InvalidFields."""
+    problems: list[tuple[str, str]] = []
+    for field, read in (
+        ("username", lambda: read_identifier(username, "username")),
+        ("password", lambda: read_password(password, username=username)),
+    ):
+        try:
+            read()
+        except FieldError as error:
+            problems.append((field, str(error)))
+    if problems:
+        raise InvalidFields(problems)
+    return {"username": username, "password": password, "is_admin": True}
+
+
+def set_up(code: str, values: dict[str, Any], *, sealer: Sealer, now: float, address: str | None) -> Person:
+    """Use the code and make the first administrator, within the caller's transaction. Raises NotFound, InvalidFields."""
+    see_setup_code(code, sealer=sealer)
+    if not close_setup(now=now):
+        raise NotFound("Somebody else was quicker: the first administrator exists.")
+    try:
+        person = people.make(values, now=now, actor="setup", address=address)
+    except FieldError as error:
+        raise InvalidFields([(error.field, str(error))]) from error
+    log.note("site.set_up", now=now, actor=person.id, address=address, person=person.id)
+    return person
+
+
+def close_setup(*, now: float) -> bool:
+    """Mark that there is an administrator; False where that was so already. One statement: of two at once one wins."""
+    done: Any = db.session.execute(update(Site).where(Site.id == 1, Site.set_up_at.is_(None)).values(set_up_at=int(now)))
+    db.session.expire_all()
+    return bool(done.rowcount)
+
+
+def find_site() -> Site | None:
+    """Return the site's row."""
+    return db.session.scalar(select(Site).where(Site.id == 1))

@@ -1,0 +1,52 @@
+"""Home: the assets that this person may fetch, each with its path and a copy-ready example."""
+
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
+from flask_login import current_user
+
+from mintmark.assets.listing import fetchable
+
+bp = Blueprint("home", __name__)
+
+
+@bp.get("/")
+def home() -> str:
+    """Show a page of assets, by path."""
+    after = request.args.get("after", "")[:255]
+    rows, has_more = fetchable(current_user.person, after=after)
+    assets = [_shown(asset.path, asset.name, definition) for asset, definition in rows]
+    next_url = url_for("home.home", after=rows[-1][0].path) if has_more else None
+    return render_template("home.html", assets=assets, next_url=next_url, is_first_page=not after)
+
+
+def _shown(path: str, name: str, definition: dict[str, Any]) -> dict[str, Any]:
+    url = f"{request.script_root}/{path}"
+    needed = [param["name"] for param in definition["params"]]
+    return {
+        "path": path,
+        "name": name,
+        "url": url,
+        "lifetime": definition["lifetime"],
+        "params": needed,
+        "example": _example(url, definition["answer"], needed),
+    }
+
+
+def _example(url: str, answer: dict[str, Any], params: list[str]) -> str:
+    """Return JavaScript for a page of this site that fetches the token."""
+    query = "?" + "&".join(f"{name}=…" for name in params) if params else ""
+    head = f'const answer = await fetch("{url}{query}", {{cache: "no-store"}});'
+    check = "if (!answer.ok) throw new Error(answer.headers.get(\"Mintmark-Reason\") ?? answer.status);"
+    if answer["form"] == "raw":
+        return f"{head}\n{check}\nconst token = await answer.text();"
+    field = "".join(character if character.isalnum() or character == "_" else "" for character in answer["field"])
+    taken = f"token = (await answer.json()).{field}" if field == answer["field"] else f'token = (await answer.json())["{answer["field"]}"]'
+    if "GET" not in answer["methods"]:
+        head = (
+            f'const answer = await fetch("{url}", {{\n  method: "POST",\n'
+            '  headers: {"Content-Type": "application/json"},\n  body: JSON.stringify({'
+            + ", ".join(f'{name}: "…"' for name in params)
+            + "}),\n});"
+        )
+    return f"{head}\n{check}\nconst {taken};"

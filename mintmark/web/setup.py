@@ -1,0 +1,40 @@
+"""The first administrator, by the one-time link that the first start prints."""
+
+from flask import Blueprint, Response, redirect, render_template, request
+
+from mintmark import site
+from mintmark.errors import InvalidFields
+from mintmark.models import writing
+from mintmark.web import get_mint
+from mintmark.web.csrf import check_csrf
+from mintmark.web.next_page import next_page
+from mintmark.web.signin import begin_session
+
+bp = Blueprint("setup", __name__)
+
+
+@bp.get("/setup")
+def setup() -> str:
+    """Show the form to who has the code; 404 to all others, and once it was used."""
+    code = request.args.get("code", "")
+    site.see_setup_code(code, sealer=get_mint().settings.sealer)
+    return render_template("setup.html", code=code, username="", problems={})
+
+
+@bp.post("/setup")
+def make_first_administrator() -> Response | tuple[str, int]:
+    """Make the administrator and sign them in, in one transaction; of two at once one wins."""
+    check_csrf()
+    code, username = request.form.get("code", ""), request.form.get("username", "")
+    now = get_mint().clock()
+    try:
+        values = site.read_first_administrator(username, request.form.get("password", ""))
+        with writing():
+            person = site.set_up(code, values, sealer=get_mint().settings.sealer, now=now, address=request.remote_addr)
+            begin_session(person, now)
+    except InvalidFields as error:
+        site.see_setup_code(code, sealer=get_mint().settings.sealer)
+        return render_template("setup.html", code=code, username=username[:150], problems=dict(error.problems)), 422
+    return redirect(next_page(None), 303)  # type: ignore[return-value]
+
+

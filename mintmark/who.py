@@ -1,0 +1,56 @@
+"""Who asks: from the cookie and headers of a request to a session id, whichever door.
+
+The session id stands signed in Flask's session cookie, where Flask-Login keeps it as its
+user id. Pages get the person through Flask-Login, the token endpoint through its one query;
+both ask `session_id_of` first, and both hold the session to `mintmark.sessions.limits`.
+"""
+
+from typing import Any
+
+from flask import Request, session
+from flask_login import LoginManager
+
+from mintmark.models import Person, Session
+from mintmark.sessions import find_person_in_session
+
+_SESSION_ID = "_user_id"  # Flask-Login's name for it.
+
+
+class SignedIn:
+    """The person of this request, as Flask-Login wants one; `get_id` is the id of the session row."""
+
+    is_active = True
+    is_authenticated = True
+    is_anonymous = False
+
+    def __init__(self, person: Person, session: Session) -> None:
+        self.person = person
+        self.session = session
+
+    def get_id(self) -> str:
+        """Return what stands in the cookie."""
+        return str(self.session.id)
+
+
+def session_id_of(request: Request) -> str | None:
+    """Return the session id that a request carries; with an Authorization header the session is not looked at."""
+    if "Authorization" in request.headers:
+        return None
+    found: Any = session.get(_SESSION_ID)
+    return found if isinstance(found, str) else None
+
+
+def make_login_manager(now: Any, settings: Any) -> LoginManager:
+    """Return Flask-Login set up so that our session rows are the only session system.
+
+    Its own `session_protection`, freshness and remember cookie are a second one and stay off.
+    """
+    manager = LoginManager()
+    manager.session_protection = None
+
+    @manager.user_loader
+    def load(session_id: str) -> SignedIn | None:
+        found = find_person_in_session(session_id, now=now(), settings=settings)
+        return SignedIn(*found) if found else None
+
+    return manager

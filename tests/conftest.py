@@ -1,0 +1,189 @@
+"""The cast and the house of the tests.
+
+`ada` administers, `ben` is a person, `mallory` is switched off, a *stranger* is nobody. The
+house is a whole site on a real database: SQLite and PostgreSQL, each test on an empty one.
+"""
+
+import base64
+import os
+import re
+import shutil
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from app import create_app
+from mintmark import passwords
+from mintmark.database import bring_up_to_date
+from mintmark.models import db
+
+PASSWORD = "correct horse battery"
+SECRET = "a-shared-secret-of-the-help-desk-0123456789"
+SEALING_KEY = "test:" + base64.b64encode(b"tests seal with thirty-two bytes").decode()
+START = 1_800_000_000.0
+POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+IN_CI = bool(os.environ.get("CI"))
+
+
+def skip_or_fail(reason):
+    """Without a program a test is skipped and says why; in CI a skip is a failure."""
+    if IN_CI:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self):
+        self.now = START
+
+    def __call__(self):
+        return self.now
+
+    def advance(self, seconds):
+        self.now += seconds
+
+
+class House:
+    """A whole site, its clock and its doors."""
+
+    def __init__(self, overrides):
+        self.clock = Clock()
+        self.overrides = overrides
+        self.app = create_app(overrides, clock=self.clock)
+        self.mint = self.app.extensions["mintmark"]
+
+    def client(self, **options):
+        return self.app.test_client(**options)
+
+    def signed_in(self, username, password=PASSWORD):
+        client = self.client()
+        answer = self.post_form(client, "/login", username=username, password=password)
+        assert answer.status_code == 303, answer.text
+        return client
+
+    def post_form(self, client, path, *, page=None, **fields):
+        token = csrf_of(client.get(page or path))
+        return client.post(path, data={"csrf_token": token, **fields})
+
+    def run(self, *arguments, input=None, env=None):
+        runner = self.app.test_cli_runner()
+        return runner.invoke(args=list(arguments), input=input, env=env)
+
+    def rows(self, sql, **values):
+        with self.app.app_context(), db.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(text(sql), values).mappings()]
+
+    def log(self, event=None):
+        rows = self.rows("SELECT * FROM log ORDER BY id")
+        return [row for row in rows if event is None or row["event"] == event]
+
+    def close(self):
+        self.mint.wire.close()
+        with self.app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+def csrf_of(answer):
+    """Return the form token of a page."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', answer.text)
+    assert found, answer.text
+    return found[1]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("MINTMARK_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def password_hash():
+    """The hash of PASSWORD, worked out once."""
+    return passwords.hash_password(PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory):
+    """A migrated SQLite file to copy."""
+    folder = tmp_path_factory.mktemp("empty")
+    house = House({"INSTANCE": str(folder), "SEALING_KEY": SEALING_KEY})
+    with house.app.app_context():
+        bring_up_to_date(house.mint.settings)
+    house.close()
+    return folder / "mintmark.sqlite"
+
+
+@pytest.fixture(scope="session")
+def empty_postgresql(tmp_path_factory):
+    """The address of a migrated PostgreSQL database of this test process."""
+    name = f"mintmark_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    try:
+        with psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=2) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+    except psycopg.OperationalError as error:
+        skip_or_fail(f"PostgreSQL does not answer at {POSTGRESQL.rpartition('@')[2]}: {str(error).splitlines()[0]}")
+    url = POSTGRESQL.rpartition("/")[0] + "/" + name
+    house = House({"INSTANCE": str(tmp_path_factory.mktemp("pg")), "SEALING_KEY": SEALING_KEY, "DATABASE_URL": url})
+    with house.app.app_context():
+        bring_up_to_date(house.mint.settings)
+    house.close()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, tmp_path):
+    """Overrides that name an empty database, one test on each engine."""
+    instance = tmp_path / "instance"
+    instance.mkdir(mode=0o700)
+    overrides = {"INSTANCE": str(instance), "SEALING_KEY": SEALING_KEY}
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("empty_sqlite"), instance / "mintmark.sqlite")
+        (instance / "mintmark.sqlite").chmod(0o600)
+        return overrides
+    url = request.getfixturevalue("empty_postgresql")
+    _empty(url)
+    return {**overrides, "DATABASE_URL": url}
+
+
+def _empty(url):
+    with psycopg.connect(url, autocommit=True) as connection:
+        tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'site')"
+        names = [row[0] for row in connection.execute(tables)]
+        connection.execute("TRUNCATE " + ", ".join(f'"{name}"' for name in names) + " RESTART IDENTITY CASCADE")
+        connection.execute("UPDATE site SET attributes_revision = 0, set_up_at = NULL")
+
+
+@pytest.fixture
+def make_house(database):
+    """Build a house on the empty database with settings of one's own."""
+    made = []
+
+    def make(**overrides):
+        made.append(House({**database, **overrides}))
+        return made[-1]
+
+    yield make
+    for house in made:
+        house.close()
+
+
+@pytest.fixture
+def house(make_house):
+    """A site without people."""
+    return make_house()
+
+
+@pytest.fixture
+def sqlite_house(tmp_path, empty_sqlite):
+    """A site without people, on SQLite only, for what does not depend on the engine."""
+    instance = tmp_path / "instance"
+    instance.mkdir(mode=0o700)
+    shutil.copy(empty_sqlite, instance / "mintmark.sqlite")
+    house = House({"INSTANCE": str(instance), "SEALING_KEY": SEALING_KEY})
+    yield house
+    house.close()
