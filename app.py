@@ -104,6 +104,8 @@ def _let_in() -> Response | None:
     if _host_name(request.host) not in mint.settings.hosts:
         log.say("request.refused", request=g.request_id, status=400, code="host", address=request.remote_addr)
         return token.empty(400)
+    if request.environ.get("PATH_INFO", "").startswith("//"):  # Werkzeug would take the first slash off.
+        return token.answer_routing_error(NotFound())
     if request.endpoint is None or request.endpoint in (token.ENDPOINT, "static"):
         return None
     if "Transfer-Encoding" in request.headers:  # A chunked body would be cut at the limit, not refused.

@@ -148,7 +148,7 @@ def make_claims(
     try:
         claims = payload.render(asset.template, context, sources)
     except payload.TemplateError as error:
-        raise template_fault(error) from error
+        raise template_fault(error, "template_failed") from error
     return _add_site_claims(claims, asset.definition, int(now))
 
 

@@ -8,6 +8,7 @@ may try again. Keys of attempts are keyed hashes, for people type passwords into
 import hmac
 import ipaddress
 import time
+from functools import cached_property
 from typing import Any
 
 import limits
@@ -29,17 +30,25 @@ class Fuse:
     """
 
     def __init__(self, redis_url: str | None) -> None:
-        self._here = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._shared: SlidingWindowCounterRateLimiter | None = None
+        self._redis_url = redis_url
         self._asks_shared_after = 0.0
-        if redis_url:
-            options: Any = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25}
-            self._shared = SlidingWindowCounterRateLimiter(storage_from_string(redis_url, wrap_exceptions=True, **options))
+
+    @cached_property
+    def _here(self) -> SlidingWindowCounterRateLimiter:
+        # Made when first hit, in the worker: it starts a thread, and threads do not outlive a fork.
+        return SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    @cached_property
+    def _shared(self) -> SlidingWindowCounterRateLimiter | None:
+        if not self._redis_url:
+            return None
+        options: Any = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25}
+        return SlidingWindowCounterRateLimiter(storage_from_string(self._redis_url, wrap_exceptions=True, **options))
 
     @property
     def is_shared(self) -> bool:
         """Tell whether Redis counts at this moment."""
-        return self._shared is not None and time.monotonic() >= self._asks_shared_after
+        return self._redis_url is not None and time.monotonic() >= self._asks_shared_after
 
     def hit(self, limit: Limit, *key: str) -> int | None:
         """Count once; return None, or over the limit the seconds to wait."""

@@ -96,7 +96,7 @@ def prepare(
         template = payload.compile(definition["template"], attributes, [param["name"] for param in definition["params"]])
         signer = Signer(definition["algorithm"], open_key(), definition["headers"])
     except payload.TemplateError as error:
-        fault = template_fault(error)
+        fault = template_fault(error, "template_refused")
     except (SealError, jwt.PyJWTError) as error:
         hint = "See that MINTMARK_SEALING_KEY is the one the secret was sealed with, or enter the secret anew."
         words = str(error) if isinstance(error, SealError) else "The secret cannot sign."
@@ -120,10 +120,7 @@ def prepare(
     )
 
 
-def template_fault(error: payload.TemplateError) -> CannotIssue:
+def template_fault(error: payload.TemplateError, code: str) -> CannotIssue:
     """Return the diagnosis of a template that fails: where, which name, and what to do; never a value."""
-    if error.problems:
-        first = error.problems[0]
-        return CannotIssue("template_refused", first.reason, line=first.line, column=first.column, hint=first.hint)
     place = {"line": error.line, "column": error.column, "name": error.name}
-    return CannotIssue("template_failed", error.reason, **place, hint=error.hint or None)
+    return CannotIssue(code, error.reason, **place, hint=error.hint or None)

@@ -6,6 +6,7 @@ begins, and commits on the way out: once, as the last step of a view or command.
 """
 
 import fcntl
+import os
 import threading
 import time
 import uuid
@@ -78,21 +79,23 @@ class WriteQueue:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._mine = threading.Lock()
-        self._file: Any = None
+        self._file = -1
 
     def __enter__(self) -> None:
         deadline = time.monotonic() + BUSY_SECONDS
         if not self._mine.acquire(timeout=BUSY_SECONDS):
             raise Busy("Too much is being written at this moment. Try again in a few seconds.")
         try:
-            self._file = self._file or self._path.open("a")
+            self._file = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
             self._wait_for_others(deadline)
         except BaseException:
-            self._mine.release()
+            self.__exit__()
             raise
 
     def __exit__(self, *exc: object) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_UN)
+        if self._file >= 0:
+            os.close(self._file)  # This gives the lock back, as the end of the process would.
+        self._file = -1
         self._mine.release()
 
     def _wait_for_others(self, deadline: float) -> None:

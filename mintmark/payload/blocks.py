@@ -1,4 +1,4 @@
-"""The tags of a template in order: each one read, each block matched with its end, each name known where it is used.
+"""The tags of a template in order: each read, each block matched with its end, each name where it is known.
 
 Rule: every faulty tag is reported, not only the first.
 """
@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from .context import Names
 from .expressions import NO_KINDS, Expression, LoopItem
 from .limits import MAX_BLOCK_DEPTH, MAX_LOOP_DEPTH
-from .problems import Fault
-from .reading import Scope, TagReader
+from .problems import Fault, shown
+from .reading import TagReader
+from .scope import Scope
 from .tags import BLOCK_WORDS, Page, RawTag
 
 
 @dataclass(slots=True)
 class Tag:
-    """One tag that was read: its word (none for a placeholder), its expression unless faulty, its first brace."""
+    """One tag: its word (none for a placeholder), its first brace, its expression unless faulty."""
 
     word: str
     at: int
@@ -41,18 +42,16 @@ class Blocks:
         self.tags: dict[int, Tag] = {}
         self.faults = list(page.refused)
         self.lost_at = page.lost_at
-        self._reader = TagReader(names)
-        self._scope = Scope()
+        self.scope = Scope(names)
+        self._reader = TagReader(self.scope)
         self._open: list[_Open] = []
         by_tag = {id(raw): at for at, raw in page.marks.items()}
         for raw in page.tags:
             self.tags[by_tag.get(id(raw), -1)] = self._read(raw)
-        for block in self._open:
-            self._lose(Fault(f"this `{block.word}` is not closed", f"write {{% end{block.word} %}}", at=block.at))
-
-    @property
-    def slots(self) -> dict[str, int]:
-        return self._reader.slots
+        for block in self._open if page.is_whole else ():
+            self._lose(
+                Fault(f"this `{block.word}` is not closed", f"write {{% end{block.word} %}}", at=block.at)
+            )
 
     def _lose(self, fault: Fault) -> None:
         """Note a fault after which it is not known which block a tag belongs to."""
@@ -70,18 +69,18 @@ class Blocks:
 
     def _read_into(self, tag: Tag, raw: RawTag) -> None:
         if not tag.word and not raw.is_block:
-            tag.expression, tag.omits = self._reader.placeholder(raw, self._scope)
+            tag.expression, tag.omits = self._reader.placeholder(raw)
         elif tag.word in ("if", "elif"):
             self._step(tag)
-            tag.expression = self._reader.condition(raw, self._scope)
+            tag.expression = self._reader.condition(raw)
         elif tag.word == "for":
             self._enter_loop(tag, raw)
         elif tag.word in BLOCK_WORDS:
             self._step(tag)
-            if raw.fault or sum(kind != "whitespace" for _, kind, _ in raw.tokens) > 1:
+            if raw.fault or len(raw.tokens) > 1:
                 raise raw.fault or Fault(f"`{tag.word}` takes nothing after it")
         else:
-            words = f"`{tag.word[:40]}` is not part of the language" if tag.word else "this tag is empty"
+            words = f"`{shown(tag.word)}` is not part of the language" if tag.word else "this tag is empty"
             raise raw.fault or Fault(words, "there are `if`, `elif`, `else`, `endif`, `for` and `endfor`")
 
     def _step(self, tag: Tag) -> None:
@@ -109,12 +108,12 @@ class Blocks:
         block = _Open("for", tag.at)
         self._open.append(block)
         name = self._reader.loop_name(raw)
-        tag.depth = len(self._scope.loops)
+        tag.depth = len(self.scope.loops)
         try:
-            tag.expression = self._reader.loop_list(raw, self._scope)
+            tag.expression = self._reader.loop_list(raw)
         finally:  # the name is known even where the list is faulty, so that one fault is one problem
-            items = tag.expression.items if tag.expression else NO_KINDS
-            self._scope.loops.append((name, LoopItem(tag.depth, items)))
+            whole = tag.expression or Expression(NO_KINDS)
+            self.scope.loops.append((name, LoopItem(tag.depth, whole.items, whole.names)))
             block.in_scope = True
         self._check_depth()
         if tag.depth >= MAX_LOOP_DEPTH:
@@ -123,7 +122,7 @@ class Blocks:
     def _leave_loop(self, block: _Open) -> None:
         """Forget the name of a loop at its end, and in its `else`."""
         if block.in_scope:
-            self._scope.loops.pop()
+            self.scope.loops.pop()
             block.in_scope = False
 
 

@@ -1,7 +1,7 @@
 """The names that a template may use, what type each has, and how each is read from a person's context.
 
-Rule: every name is declared here, by an attribute or by a parameter; the rest is refused at save. Values are checked
-where they are read, because whoever gathers them may be wrong and a token must not be.
+Rule: every name is declared here, by an attribute or by a parameter; the rest is refused at save. Values
+are checked where they are read, because whoever gathers them may be wrong and a token must not be.
 """
 
 import difflib
@@ -106,7 +106,7 @@ def _checked(value: object, kind: str, path: tuple[str, ...]) -> Value:
     if kind == NUMBER and is_plain_number(value):
         return value  # type: ignore[return-value]  # a plain number
     if kind == LIST and type(value) in (list, tuple):
-        items: list[object] = bounded(list(value))  # type: ignore[arg-type, assignment, call-overload]
+        items: list[object] = bounded(list(value))  # type: ignore[assignment, call-overload]
         if all(type(item) is str and is_whole_text(item) for item in items):
             return items  # type: ignore[return-value]  # a list of text
     article = "a " if kind != TEXT else ""

@@ -61,11 +61,13 @@ def _sort(items: list[Any]) -> list[Any]:
 
 
 def _json(value: Value) -> str:
-    """Write a value as JSON; a text has at most six characters for one, so each is looked at before it is written."""
+    """Write a value as JSON; a list is measured first, and no character becomes more than six."""
     if type(value) is list:
         _too_long(sum(len(item) if type(item) is str else 1 for item in value) + 2 * len(value))
         return "[" + ",".join(_json(item) for item in value) + "]"
-    return json.dumps(value, ensure_ascii=False) if type(value) is str else spelled(value)  # type: ignore[arg-type]
+    if type(value) is str:
+        return json.dumps(value, ensure_ascii=False)
+    return spelled(value)  # type: ignore[arg-type]  # missing never comes here
 
 
 def _sha256(text: str) -> str:
@@ -79,18 +81,57 @@ def _unused(_: Value) -> Value:
 _TEXTS, _LISTS = frozenset({TEXT}), frozenset({LIST})
 _ROWS: Sequence[Filter] = (
     Filter("default", "default(x)", "x where the value is missing", ANYTHING, ITEM, _unused, ("any",), 1),
-    Filter("omit", "omit", "leaves the member or item out where the value is missing; last", ANYTHING, ITEM, _unused),
+    Filter(
+        "omit",
+        "omit",
+        "leaves the member or item out where the value is missing; last",
+        ANYTHING,
+        ITEM,
+        _unused,
+    ),
     Filter("lower", "lower", "in small letters", _TEXTS, TEXT, str.lower),
     Filter("upper", "upper", "in capitals", _TEXTS, TEXT, str.upper),
     Filter("trim", "trim", "without white space at its ends", _TEXTS, TEXT, str.strip),
-    Filter("replace", "replace(a, b)", "with every a replaced by b", _TEXTS, TEXT, _replace, ("some text", TEXT), 2),
+    Filter(
+        "replace",
+        "replace(a, b)",
+        "with every a replaced by b",
+        _TEXTS,
+        TEXT,
+        _replace,
+        ("some text", TEXT),
+        2,
+    ),
     Filter("join", "join(s)", "the items as one text, with s between them", _LISTS, TEXT, _join, (TEXT,)),
-    Filter("first", "first", "the first item; missing where there is none", _LISTS, ITEM, lambda x: x[0] if x else None),
-    Filter("last", "last", "the last item; missing where there is none", _LISTS, ITEM, lambda x: x[-1] if x else None),
+    Filter(
+        "first",
+        "first",
+        "the first item; missing where there is none",
+        _LISTS,
+        ITEM,
+        lambda x: x[0] if x else None,
+    ),
+    Filter(
+        "last",
+        "last",
+        "the last item; missing where there is none",
+        _LISTS,
+        ITEM,
+        lambda x: x[-1] if x else None,
+    ),
     Filter("length", "length", "the number of characters or items", _TEXTS | _LISTS, NUMBER, len),
     Filter("unique", "unique", "without repeated items", _LISTS, LIST, _unique),
     Filter("sort", "sort", "in order: of code points, or of numbers", _LISTS, LIST, _sort),
-    Filter("truncate", "truncate(n)", "its first n characters", _TEXTS, TEXT, lambda x, n: x[:n], ("whole number",), 1),
+    Filter(
+        "truncate",
+        "truncate(n)",
+        "its first n characters",
+        _TEXTS,
+        TEXT,
+        lambda x, n: x[:n],
+        ("whole number",),
+        1,
+    ),
     Filter("json", "json", "the JSON text of the value, without spaces", ANYTHING, TEXT, _json),
     Filter("sha256", "sha256", "the SHA-256 of its UTF-8, as 64 hex digits", _TEXTS, TEXT, _sha256),
 )

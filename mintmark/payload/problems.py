@@ -17,15 +17,17 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        return f"line {self.line}, column {self.column}: {self.reason}" + (f" ({self.hint})" if self.hint else "")
+        return f"line {self.line}, column {self.column}: {self.reason}" + (
+            f" ({self.hint})" if self.hint else ""
+        )
 
 
 class TemplateError(Exception):
     """A template that cannot be kept, or one that fails for this person.
 
-    From `compile`, `problems` holds everything that `check` would list, in the order of the text. From `render` it
-    holds one problem, and `name` the dotted name that was missing (`"user.last_name"`), or None where something
-    else went wrong. `line`, `column`, `reason` and `hint` are those of the first problem.
+    From `compile`, `problems` holds everything that `check` would list, in the order of the text. From
+    `render` it holds one problem, and `name` the dotted name that was missing (`"user.last_name"`), or None
+    where something else went wrong. `line`, `column`, `reason` and `hint` are those of the first problem.
     """
 
     def __init__(self, problems: Sequence[Problem], name: str | None = None) -> None:
@@ -37,8 +39,14 @@ class TemplateError(Exception):
 
 
 class Fault(Exception):
-    """A fault whose place is known only to who catches it; or, with `at`, an offset in the text being read."""
+    """A fault whose place is known to who catches it; or, with `at`, one at an offset of the text."""
 
     def __init__(self, reason: str, hint: str = "", *, at: int = -1, name: str | None = None) -> None:
         super().__init__(reason)
         self.reason, self.hint, self.at, self.name = reason, hint, at, name
+
+
+def shown(name: str) -> str:
+    """Give a name of the template as it can stand in a message: short, on one line, all visible."""
+    short = name if len(name) <= 60 else name[:57] + "…"
+    return short if short.isprintable() else ascii(short)[1:-1]

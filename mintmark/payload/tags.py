@@ -1,7 +1,7 @@
 """Where the tags stand: the text of a template taken apart by Jinja's lexer.
 
-Rule: what is left after this is the JSON text, with one character of private use for each tag; no text of a tag and
-no value ever gets into it, and each of its characters knows its place in the stored text.
+Rule: what is left after this is the JSON text, with one character of private use for each tag; no text of a
+tag and no value ever gets into it, and each of its characters knows its place in the stored text.
 """
 
 import re
@@ -12,7 +12,7 @@ from functools import cache
 
 from jinja2 import Environment, TemplateSyntaxError
 
-from .limits import MAX_UNREADABLE_TAGS
+from .limits import MAX_TOKENS, MAX_UNREADABLE_TAGS
 from .problems import Fault, Problem
 
 BLOCK_WORDS = frozenset({"if", "elif", "else", "endif", "for", "endfor"})
@@ -32,6 +32,7 @@ class RawTag:
     opening: str
     tokens: list[tuple[int, str, str]] = field(default_factory=list)
     fault: Fault | None = None
+    text: str = ""
 
     @property
     def is_block(self) -> bool:
@@ -42,7 +43,7 @@ class RawTag:
         """Give the first word of a block: `if`, `for` …; nothing for a placeholder."""
         if not self.is_block:
             return ""
-        return next((text for _, kind, text in self.tokens if kind != "whitespace"), "")
+        return self.tokens[0][2] if self.tokens else ""
 
     @property
     def is_minus_number(self) -> bool:
@@ -65,7 +66,7 @@ class Places:
 
 
 class Page:
-    """A template taken apart: `json` with a `mark` for each tag, the tags by their offset in it, their faults."""
+    """A template taken apart: `json` with a `mark` for each tag, the tags by offset in it, their faults."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -77,8 +78,14 @@ class Page:
         self.lost_at = len(text) + 1  # from here on nobody knows what is JSON
         self._pieces: list[str] = []
         self._starts, self._places, self._length = [0], [0], 0
+        self._tokens = 0
         self._read()
         self.json = "".join(self._pieces)
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether the text was read to its end."""
+        return self.lost_at > len(self.text)
 
     def place(self, at: int) -> int:
         """Give the offset in the text of an offset in the JSON."""
@@ -87,7 +94,7 @@ class Page:
 
     def _read(self) -> None:
         at = 0
-        while at < len(self.text) and self.lost_at > len(self.text):
+        while at < len(self.text) and self.is_whole:
             at = self._read_from(at)
 
     def _read_from(self, at: int) -> int:
@@ -95,40 +102,53 @@ class Page:
         lexer, tag = environment().lexer, RawTag(at, "")
         try:
             for _, kind, text in lexer.tokeniter(self.text[at:], None):
-                if kind.endswith("_begin"):
+                if kind == "data":
+                    self._keep(text, at)
+                elif kind.endswith("_begin"):
                     at = self.text.index(text, at)  # white space before `{%-` is not among the tokens
                     tag = RawTag(at, text)
-                elif kind == "data":
-                    self._keep(text, at)
                 elif kind.endswith("_end"):
+                    tag.text = self.text[tag.at : at]
                     self._finish(tag)
-                else:
+                elif kind != "whitespace":
                     tag.tokens.append((at, kind, text))
+                    self._tokens += 1
+                    if self._tokens > MAX_TOKENS:
+                        return self._give_up(tag)
                 at += len(text)
             return at
         except TemplateSyntaxError as error:
-            return self._recover(tag, at, error)
+            return self._recover(tag, error)
 
-    def _recover(self, tag: RawTag, at: int, error: TemplateSyntaxError) -> int:
-        """Note a tag that cannot be read, and find where it was probably meant to end."""
-        if tag.opening == "{{" and self.text[tag.at + 2 : tag.at + 3] in ("%", "#", "{"):
-            rest = self.text[tag.at + 1 : tag.at + 3]
-            self.refused.append(Fault("a tag right after {", f"write a space between {{ and {rest}", at=tag.at))
+    def _give_up(self, tag: RawTag) -> int:
+        reason = f"the tags of this template have more than {MAX_TOKENS:,} words and signs"
+        self.refused.append(Fault(reason, "make it shorter", at=tag.at))
+        self.lost_at = tag.at
+        return len(self.text)
+
+    def _recover(self, tag: RawTag, error: TemplateSyntaxError) -> int:
+        """Note a tag that cannot be read, and give the offset where it was probably meant to end."""
+        following = self.text[tag.at + 2 : tag.at + 3]
+        if tag.opening == "{{" and following in ("%", "#", "{"):
+            tag.fault = Fault("a tag right after {", f"write a space between {{ and {{{following}", at=tag.at)
+            self.refused.append(tag.fault)
             self._keep("{", tag.at)
-            return tag.at + 1
-        end = {"{{": "}}", "{%": "%}", "{#": "#}"}[tag.opening[:2]]
-        after = self.text.find(end, tag.at + 2)
-        tag.fault = self._why(tag, error, is_closed=after >= 0)
-        self._finish(tag)
-        if after < 0 or len(self.refused) >= MAX_UNREADABLE_TAGS:
+            end = tag.at + 1
+        else:
+            close = {"{{": "}}", "{%": "%}", "{#": "#}"}[tag.opening[:2]]
+            found = self.text.find(close, tag.at + 2)
+            end = found + 2 if found >= 0 else len(self.text) + 1
+            tag.fault = self._why(tag, error) if found >= 0 else Fault("this tag is not closed", at=tag.at)
+            self._finish(tag)
+        if end > len(self.text) or len(self.refused) >= MAX_UNREADABLE_TAGS:
             self.lost_at = tag.at
-        return after + 2
+        return end
 
-    def _why(self, tag: RawTag, error: TemplateSyntaxError, *, is_closed: bool) -> Fault:
-        if not is_closed:
-            return Fault("this tag is not closed", at=tag.at)
+    def _why(self, tag: RawTag, error: TemplateSyntaxError) -> Fault:
         if len(self.refused) >= MAX_UNREADABLE_TAGS - 1:
-            return Fault("this tag cannot be read, and what follows was left unread", "mend these first", at=tag.at)
+            return Fault(
+                "this tag cannot be read, and what follows was left unread", "mend these first", at=tag.at
+            )
         reason = re.sub(r" at \d+$", "", error.message or "")
         hint = "quotes inside a tag need no backslash" if "'\\\\'" in reason else ""
         return Fault(f"this tag cannot be read: {reason}", hint, at=tag.at)

@@ -7,35 +7,38 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import claims as known
 from .blocks import Blocks
+from .claims import claims_of, guard
 from .context import Names
 from .expressions import Run
 from .limits import MAX_TEMPLATE_BYTES
 from .problems import Fault, Problem, TemplateError
 from .shape import Shape
+from .spots import Source
 from .tags import Page, Places
-from .tree import Container, Source
+from .tree import Container
 
 
 class Template:
     """A checked template.
 
-    `claims` says what is known of each top-level claim; `names` are all dotted names that it uses; `notes` say, as
-    problems do, what may be read but was perhaps not meant.
+    `claims` says what is known of each top-level claim; `names` are all dotted names that it uses; `notes`
+    say, as problems do, what may be read but was perhaps not meant.
     """
 
     __slots__ = ("claims", "names", "notes", "root", "slots")
 
     def __init__(self, root: Container, names: Iterable[str], notes: list[Problem]) -> None:
-        self.claims = known.of(root)
+        self.claims = claims_of(root)
         self.names = frozenset(names)
         self.notes = notes
         self.root = root
         self.slots = len(self.names)
 
 
-def check(template: str, attributes: Mapping[str, str] | None = None, params: Iterable[str] = ()) -> list[Problem]:
+def check(
+    template: str, attributes: Mapping[str, str] | None = None, params: Iterable[str] = ()
+) -> list[Problem]:
     """List what is wrong with a template, in the order of its text; an empty list: it may be saved."""
     try:
         compile(template, attributes, params)
@@ -44,7 +47,9 @@ def check(template: str, attributes: Mapping[str, str] | None = None, params: It
     return []
 
 
-def compile(template: str, attributes: Mapping[str, str] | None = None, params: Iterable[str] = ()) -> Template:
+def compile(
+    template: str, attributes: Mapping[str, str] | None = None, params: Iterable[str] = ()
+) -> Template:
     """Read a template, with the declared attributes (name to type) and parameters; raises TemplateError."""
     try:
         return _compile(template, Names(attributes or {}, params))
@@ -54,14 +59,18 @@ def compile(template: str, attributes: Mapping[str, str] | None = None, params: 
         raise TemplateError([Problem(1, 1, "this template is too large")]) from None
 
 
-def render(template: Template, context: Mapping[str, Any], sources: dict[Any, Source] | None = None) -> dict[str, Any]:
+def render(
+    template: Template, context: Mapping[str, Any], sources: dict[Any, Source] | None = None
+) -> dict[str, Any]:
     """Give the claims of a person; with `sources`, note there for each path of a claim where it came from.
 
-    Raises TemplateError with the line and the name that was missing, and nothing else, whatever the context holds.
+    Raises TemplateError with the line and the name that was missing, and nothing else, whatever the context
+    holds.
     """
-    run = Run(context, template.slots, sources)
+    run = Run(context, template.slots, {} if sources is None else sources)
     try:
-        return template.root.build(run, None if sources is None else ())  # type: ignore[no-any-return]  # an object
+        claims: dict[str, Any] = template.root.build(run, None if sources is None else ())
+        return claims
     except Fault as fault:
         raise TemplateError([Problem(1, 1, fault.reason, fault.hint)]) from None
 
@@ -83,11 +92,11 @@ def _compile(text: str, names: Names) -> Template:
             faults.append(fault)
     faults += shape.faults
     problems = {places.problem(fault.at, fault.reason, fault.hint) for fault in faults}
-    problems.update(known.guard(shape.members))
+    problems.update(guard(shape.members))
     if problems or root is None:
         raise TemplateError(sorted(problems))
     notes = [places.problem(tag.at, *_MINUS) for tag in page.tags if tag.is_minus_number]
-    return Template(root, blocks.slots, notes)
+    return Template(root, blocks.scope.slots, notes)
 
 
 _MINUS = ("`{{-` takes white space away, so this number is positive", "write {{ -5 }} for minus five")

@@ -1,7 +1,7 @@
 """The values of the language: text, number, boolean, list of these; and None, which means missing.
 
-Rule: types differ, values differ (`true` is not 1), except that a number is a number (1 is 1.0). JSON's null is not
-among them: it is had only by writing `null` outside the tags.
+Rule: types differ, values differ (`true` is not 1), except that a number is a number (1 is 1.0). JSON's
+null is not among them: it is had only by writing `null` outside the tags.
 """
 
 import math
@@ -22,6 +22,7 @@ KIND: dict[type, str] = {str: TEXT, int: NUMBER, float: NUMBER, bool: BOOLEAN, l
 SCALARS: Kinds = frozenset({TEXT, NUMBER, BOOLEAN})
 ANYTHING: Kinds = SCALARS | {LIST}
 
+_BEYOND_DIGITS: int = 10**MAX_DIGITS
 _ESCAPE = re.compile(r'\\(?:(["\'\\/bfnrt])|u([0-9a-fA-F]{4}))')
 _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
@@ -32,7 +33,7 @@ def spelled(value: Scalar) -> str:
         return value
     if type(value) is bool:
         return "true" if value else "false"
-    if type(value) is float and value.is_integer() and abs(value) < 10**MAX_DIGITS:
+    if type(value) is float and value.is_integer() and abs(value) < _BEYOND_DIGITS:
         return str(int(value))
     return repr(value)
 
@@ -90,7 +91,7 @@ def is_whole_text(text: str) -> bool:
 def is_plain_number(value: object) -> bool:
     """Tell whether this is a finite number of at most 20 digits."""
     if type(value) is int:
-        return -(10**MAX_DIGITS) < value < 10**MAX_DIGITS
+        return abs(value) < _BEYOND_DIGITS
     return type(value) is float and math.isfinite(value)
 
 
@@ -110,11 +111,14 @@ def unescaped(written: str) -> str:
     """Undo JSON's escapes (and `\\'`) in text between quotes; pairs of surrogates become one character."""
     if "\\" not in written:
         return written
-    pieces, at = [], 0
+    pieces: list[str] = []
+    at = 0
     while (slash := written.find("\\", at)) >= 0:
         found = _ESCAPE.match(written, slash)
         if not found:
-            raise Fault('only \\" \\\\ \\/ \\b \\f \\n \\r \\t and \\u with four hex digits are escapes', at=slash)
+            raise Fault(
+                'only \\" \\\\ \\/ \\b \\f \\n \\r \\t and \\u with four hex digits are escapes', at=slash
+            )
         letter, digits = found.groups()
         pieces += written[at:slash], chr(int(digits, 16)) if digits else _ESCAPED.get(letter, letter)
         at = found.end()

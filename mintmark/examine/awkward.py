@@ -1,0 +1,136 @@
+"""Awkward people, made up by the site, and samples of parameters: who and what a template is tried on.
+
+Rule: each is allowed on this site, so that each can come one day: every value is one that
+`mintmark.fields` takes. Where the site sets no bound, the size is one that really occurs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mintmark.assets.prepare import Prepared
+from mintmark.errors import CannotIssue
+from mintmark.fields import MAX_DIGITS, MAX_NAME, MAX_TEXT, MAX_USERNAME
+from mintmark.readers import Reader, user_context
+
+LONG_LIST = 50
+_ID = "00000000-0000-4000-8000-000000000000"
+_NAMES = ("email", "first_name", "last_name", "display_name")
+_PLAIN = {"text": "text", "number": 1, "boolean": True, "list": ["one", "two"]}
+_LONG = {
+    "text": "x" * MAX_TEXT,
+    "number": 10**MAX_DIGITS - 1,
+    "boolean": False,
+    "list": [f"item-{number:04}" for number in range(LONG_LIST)],
+}
+_EMPTY = {"text": "", "number": 0, "boolean": False, "list": []}
+# words → what every text of this person is.
+_TEXTS = {
+    "named O'Brien \"Q\" <x>": "O'Brien \"Q\" <x>",
+    "with a name that looks like JSON": '","admin":true,"z":"',
+    "with a name that looks like a template": "{{ user.id }}{% if %}\\",
+    "with a name of emoji": "\U0001f98a\U0001f469\U0001f3fd",
+    "with a name from right to left": "\u0645\u062d\u0645\u062f \u0627\u0644\u0639\u0631\u0628\u064a",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AwkwardPerson:
+    """Somebody whom the site made up; `has_long_params`: who also sends parameters as long as allowed."""
+
+    words: str
+    reader: Reader
+    has_long_params: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Parameters of one imagined request, and the names of those that were left out."""
+
+    params: Mapping[str, str]
+    absent: tuple[str, ...] = ()
+
+    @property
+    def without(self) -> str:
+        """Return the names that were left out, in words."""
+        return ", ".join(self.absent)
+
+    def explains(self, error: CannotIssue) -> bool:
+        """Tell whether the error is only that this token needs what was left out."""
+        name = str(error.detail.get("name") or "")
+        return name.startswith("params.") and name.removeprefix("params.") in self.absent
+
+
+def samples(asset: Prepared, *, are_long: bool = False) -> list[Sample]:
+    """Return what is sent for an asset's parameters: all of them; each other value of `one_of`; each left out; none.
+
+    Parameters that the template does not use change nothing and are not varied.
+    """
+    names = asset.template.names if asset.template else frozenset()
+    used = {p["name"]: p.get("one_of") for p in asset.definition["params"] if f"params.{p['name']}" in names}
+    plain = "x" * 200 if are_long else "sample"
+    given = {name: one_of[0] if one_of else plain for name, one_of in used.items()}
+    found = [Sample(given)]
+    for name, one_of in used.items():
+        found += [Sample({**given, name: value}) for value in (one_of or ())[1:]]
+    for name in used:
+        found.append(Sample({other: value for other, value in given.items() if other != name}, (name,)))
+    if len(used) > 1:
+        found.append(Sample({}, tuple(used)))
+    return found
+
+
+def awkward_people(
+    attributes: Mapping[str, str], reader_groups: Mapping[str, str], editor_groups: Mapping[str, str]
+) -> list[AwkwardPerson]:
+    """Make up people for a site with these attributes (name → type) and an asset with these groups (id → name)."""
+    make = _Maker(attributes, reader_groups)
+    people = [AwkwardPerson(words, make(**make.named(text))) for words, text in _TEXTS.items()]
+    people += [
+        AwkwardPerson("without a surname", make(last_name=None)),
+        AwkwardPerson("without a first name", make(first_name=None)),
+        AwkwardPerson("without an e-mail address", make(email=None)),
+        AwkwardPerson("in no group, without roles and permissions", make({}, roles=[], permissions=[])),
+        AwkwardPerson("with nothing set but the username", make({}, **make.unset())),
+        AwkwardPerson("with empty values", make({}, **make.of(_EMPTY), **dict.fromkeys(_NAMES, ""))),
+        AwkwardPerson("with values as long as allowed", make(**make.longest()), has_long_params=True),
+        AwkwardPerson(f"with lists of {LONG_LIST} items", make(make.many(), **make.lists())),
+        AwkwardPerson("an editor", make(editor_groups)),
+        AwkwardPerson("an administrator with nothing set", make({}, **make.unset(), is_admin=True)),
+    ]
+    return people
+
+
+class _Maker:
+    """Makes readers that differ from a plain person in the given values."""
+
+    def __init__(self, attributes: Mapping[str, str], groups: Mapping[str, str]) -> None:
+        self.attributes, self.groups = attributes, groups
+
+    def __call__(self, groups: Mapping[str, str] | None = None, **values: Any) -> Reader:
+        names = {"email": "plain@example.test", "first_name": "Plain", "last_name": "Person", "display_name": None}
+        lists = {"roles": ["user"], "permissions": ["read"]}
+        person = {"id": _ID, "username": "plain", **names, "is_admin": False, **lists, **self.of(_PLAIN), **values}
+        groups = self.groups if groups is None else groups
+        return Reader(_ID, person["is_admin"], groups, user_context(person, groups.values()))
+
+    def of(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Give every attribute the value of its type."""
+        return {"attributes": {name: values[kind] for name, kind in self.attributes.items()}}
+
+    def named(self, text: str) -> dict[str, Any]:
+        """Give every text this value."""
+        return {**dict.fromkeys(("username", *_NAMES), text), **self.of({**_PLAIN, "text": text, "list": [text]})}
+
+    def unset(self) -> dict[str, Any]:
+        return {**dict.fromkeys(_NAMES), "roles": [], "permissions": [], "attributes": {}}
+
+    def longest(self) -> dict[str, Any]:
+        names = dict.fromkeys(_NAMES, "x" * MAX_NAME)
+        return {"username": "x" * MAX_USERNAME, **names, **self.of({**_LONG, "list": _PLAIN["list"]})}
+
+    def many(self) -> dict[str, str]:
+        return {f"{_ID}-{number}": f"group-{number:04}" for number in range(LONG_LIST)}
+
+    def lists(self) -> dict[str, Any]:
+        return {"roles": _LONG["list"], "permissions": _LONG["list"], **self.of({**_PLAIN, "list": _LONG["list"]})}

@@ -1,0 +1,101 @@
+"""What an examination finds, in words that are safe to show.
+
+Rule: a finding repeats no value of anybody's; it names the place in the template, the name
+that is missing, how many people it concerns, and what to do.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from mintmark.errors import CannotIssue
+from mintmark.payload import MAX_TOKEN_CHARACTERS
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence about an asset. `is_error`: a real reader would get no token. `people`: ids of a few of them."""
+
+    code: str
+    words: str
+    is_error: bool = False
+    people: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.words
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why no token could be made: what two people share whom the same mistake concerns.
+
+    `without` names the parameter (or parameters) that were left out when it happened.
+    """
+
+    code: str
+    reason: str
+    line: int | None = None
+    column: int | None = None
+    name: str | None = None
+    hint: str = ""
+    without: str = ""
+
+    @classmethod
+    def of(cls, error: CannotIssue, without: str = "") -> "Failure":
+        """Take the diagnosis of an error; how long a token became is not part of it."""
+        detail = error.detail
+        reason = str(error)
+        if error.code == "token_too_large":
+            reason = f"the token has more than {MAX_TOKEN_CHARACTERS:,} characters"
+        return cls(
+            error.code,
+            reason,
+            detail.get("line"),
+            detail.get("column"),
+            detail.get("name"),
+            detail.get("hint", ""),
+            without,
+        )
+
+    @property
+    def place(self) -> str:
+        """Return where in the template, or nothing where it has no place."""
+        return f"line {self.line}, column {self.column}" if self.line is not None else ""
+
+    @property
+    def words(self) -> str:
+        """Return the whole diagnosis: place, reason, what to do."""
+        place = f"{self.place}: " if self.place else ""
+        return f"{place}{self.reason}" + (f"; {self.hint}" if self.hint else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What one made-up person would get: the claims, or the failures."""
+
+    words: str
+    claims: dict[str, Any] | None
+    failures: tuple[Failure, ...]
+
+
+def about_readers(failure: Failure, amount: int, share: str, people: tuple[str, ...]) -> Finding:
+    """Say how many of the readers would get an error; where a parameter had to be left out for it, only warn."""
+    has = "has" if amount == 1 else "have"
+    without = f"without the parameter {failure.without} " if failure.without else ""
+    if failure.name and failure.name.startswith("user."):
+        where = f" ({failure.place})" if failure.place else ""
+        advice = f"; {failure.hint}" if failure.hint else ""
+        words = f"{share} {has} no `{failure.name}`{where}: {without}they would get 500{advice}"
+    else:
+        words = f"{share} would get 500 {without}".rstrip() + f": {failure.words}"
+    return Finding(failure.code, words, is_error=not failure.without, people=people)
+
+
+def about_awkward(failure: Failure, who: list[str]) -> Finding:
+    """Say which made-up people would get an error."""
+    without = f" without the parameter {failure.without}" if failure.without else ""
+    return Finding("awkward_person", f"a made-up person ({'; '.join(who)}) would get 500{without}: {failure.words}")
+
+
+def about_asset(error: CannotIssue) -> Finding:
+    """Say why nobody gets a token from this asset."""
+    return Finding(error.code, f"nobody gets a token: {Failure.of(error).words}", is_error=True)

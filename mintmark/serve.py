@@ -1,0 +1,177 @@
+"""The production server: `python -m mintmark.serve`, which is `make run`.
+
+granian serves WSGI with several worker processes; bench/README.md says why it. What was seen
+to go wrong with it is mended here: a worker that is killed stops the whole service; a killed
+main process leaves workers on the port with old code; a second service on the same port
+starts without an error; a hung worker is waited for without end.
+
+The site is built once, before the workers are forked from this process, so that they share
+its memory and start at once.
+"""
+
+import ctypes
+import fcntl
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from contextlib import closing
+from typing import Any
+
+from flask import Flask
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import Server
+
+from mintmark import site
+from mintmark.config import Settings, split_bind
+from mintmark.database import bring_up_to_date
+from mintmark.errors import ConfigurationError
+from mintmark.models import db
+from mintmark.web import get_mint
+
+THREADS = 4  # For each worker: rows of that many requests are committed together.
+_WAIT_SECONDS = 3.0  # Workers of a service that was just killed need a moment to end.
+_STOP_SECONDS = 8
+_PR_SET_PDEATHSIG = 1
+_KEEP = ("PATH", "HOME", "LANG", "LC_", "TZ", "TMPDIR", "PG", "SSL_CERT_", "PYTHON", "VIRTUAL_ENV")
+
+
+def main() -> None:
+    """Refuse with the reason, or serve until told to stop."""
+    os.umask(0o077)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    try:
+        from app import create_app
+
+        app = create_app()
+        settings: Settings = app.extensions["mintmark"].settings
+        _see_no_debug(app)
+        lock = _lock_instance(settings)
+        _see_port_is_free(settings)
+        _prepare(app, settings)
+    except ConfigurationError as error:
+        sys.exit(f"error: {error}")
+    multiprocessing.set_start_method("fork")
+    _make_server(settings).serve(target_loader=_Loader(app, os.getpid()), wrap_loader=False)
+    os.close(lock)
+
+
+def _see_no_debug(app: Flask) -> None:
+    if app.debug:
+        raise ConfigurationError("Debug mode shows source and variables to everybody; take FLASK_DEBUG away.")
+
+
+def _lock_instance(settings: Settings) -> int:
+    """Hold the instance folder for this service; its workers inherit the lock, so it ends with the last of them."""
+    descriptor = os.open(settings.instance / "serving.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                words = f"Mintmark is serving from {settings.instance} already. Stop it first, or set MINTMARK_INSTANCE."
+                raise ConfigurationError(words) from None
+        time.sleep(0.05)
+
+
+def _see_port_is_free(settings: Settings) -> None:
+    """granian would share the port with whoever has it (SO_REUSEPORT), and each would get half of the requests."""
+    host, port = split_bind(settings.bind)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with closing(socket.socket(family)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), port))
+            probe.listen()
+        except OSError as error:
+            words = f"{settings.bind} cannot be served on: {error.strerror}. Stop what is there, or set MINTMARK_BIND."
+            raise ConfigurationError(words) from None
+
+
+def _prepare(app: Flask, settings: Settings) -> None:
+    """Bring the database up to date, say where to go, and leave nothing open that a fork would share."""
+    with app.app_context():
+        bring_up_to_date(settings)
+        code = site.setup_code(sealer=settings.sealer)
+        print(f"Mintmark serves on {settings.site_url} from {settings.instance}")
+        if settings.base_url and not settings.is_https:
+            print("WARNING: MINTMARK_BASE_URL is not https: passwords and tokens travel so that others can read them.")
+        if code:
+            print(f"Make the first administrator: {settings.site_url}/setup?code={code}")
+        db.session.remove()
+        db.engine.dispose()
+        get_mint().wire.close()
+
+
+class _Loader:
+    """Gives a worker the site that was built before the fork, once the worker is set up to be one."""
+
+    def __init__(self, app: Flask, parent: int) -> None:
+        self._app, self._parent = app, parent
+
+    def __call__(self) -> Any:
+        _end_with(self._parent)
+        for name in [name for name in os.environ if not name.startswith(_KEEP)]:
+            del os.environ[name]  # granian copies what is left into each request's environ.
+        return self._app
+
+
+def _end_with(parent: int) -> None:
+    """See that this worker does not outlive the main process."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+class _Never(dict[int, float]):
+    """When each worker was respawned last: never, says this.
+
+    granian takes a worker that dies twice within 5.5 seconds for a crash loop and stops the
+    whole service. A worker of ours needs nothing to start that the main process has not tried.
+    """
+
+    def get(self, key: int, default: Any = None) -> Any:
+        return float("-inf")
+
+
+def _make_server(settings: Settings) -> Any:
+    host, port = split_bind(settings.bind)
+    logging.getLogger("_granian").setLevel(logging.WARNING)
+    server = Server(
+        "app:app",
+        address=host.strip("[]"),
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=THREADS,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000),
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        respawn_interval=0.1,
+        workers_kill_timeout=_STOP_SECONDS,
+        backlog=1024,
+    )
+    server.respawned_wrks = _Never()
+    return server
+
+
+if __name__ == "__main__":
+    main()

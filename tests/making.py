@@ -1,0 +1,67 @@
+"""Makers for tests: a person, a group, an attribute, an asset, each saved as the site itself saves it.
+
+Each takes a `house`, commits, and returns the id. Groups are named by their names; `readers`
+and `editors` of an asset too. Whoever is made here signs in with PASSWORD.
+"""
+
+import functools
+
+from mintmark import attributes, groups, passwords, people
+from mintmark.assets import save
+from mintmark.assets.definition import read_definition
+from mintmark.assets.secrets import read_secret
+from mintmark.models import writing
+from tests.conftest import PASSWORD, SECRET
+
+ACTOR = "test"
+
+
+@functools.cache
+def hash_of(password):
+    """Return the hash of a password, worked out once in a test run."""
+    return passwords.hash_password(password)
+
+
+def make_group(house, name):
+    """Make a group and return its id."""
+    with house.app.app_context(), writing():
+        return groups.make(name, now=house.clock(), actor=ACTOR).id
+
+
+def make_person(house, username, *, groups=(), password=PASSWORD, **fields):
+    """Make a person, in the groups of these names, and return their id. `password=None`: cannot sign in with one."""
+    with house.app.app_context(), writing():
+        values = {"username": username, "groups": [_group_id(name) for name in groups], **fields}
+        person = people.make(values, now=house.clock(), actor=ACTOR)
+        person.password_hash = hash_of(password) if password else None
+        return person.id
+
+
+def make_attribute(house, name, type="text", **fields):
+    """Declare an attribute and return its name."""
+    with house.app.app_context(), writing():
+        values = {"name": name, "label": name.title(), "type": type, **fields}
+        attributes.declare(values, now=house.clock(), actor=ACTOR)
+    return name
+
+
+def make_asset(house, path, template='{"sub": "{{ user.username }}"}', *, secret=SECRET, weak=False, **fields):
+    """Make an asset and return its id; what is not given takes its default (HS256, 600 seconds, for everyone)."""
+    with house.app.app_context(), writing():
+        entered = {"path": path, "name": path, "template": template, **fields}
+        definition = read_definition(entered, group_ids=groups.ids_by_key(), attributes=attributes.declared())
+        value = read_secret(secret, "text", algorithm=definition["algorithm"], weak=weak)
+        asset = save.create(definition, value, sealer=house.mint.settings.sealer, now=house.clock(), actor=ACTOR)
+        return asset.id
+
+
+def change_asset(house, path, **fields):
+    """Save an asset's next revision with these fields changed; groups by their ids here."""
+    with house.app.app_context(), writing():
+        asset = save.find_asset(path)
+        definition = {**save.current_revision(asset).definition, **fields}
+        save.revise(asset, definition, None, sealer=house.mint.settings.sealer, now=house.clock(), actor=ACTOR)
+
+
+def _group_id(name):
+    return groups.ids_by_key()[name.casefold()]
