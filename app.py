@@ -146,6 +146,7 @@ def _send_off(response: Response) -> Response:
     else:
         response.headers["Cache-Control"] = "no-store"
         response.headers["Vary"] = "Cookie, Authorization, Origin"
+    response.headers["Server"] = ""  # Which server it is concerns nobody (ASVS 13.4.6).
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     if get_mint().settings.is_https:

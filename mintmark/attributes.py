@@ -9,7 +9,10 @@ from mintmark.models import Attribute, Person, Site, db
 
 def declared() -> dict[str, str]:
     """Return name → type of every declared attribute, by name."""
-    return {row.name: row.type for row in db.session.execute(select(Attribute.name, Attribute.type).order_by(Attribute.name))}
+    return {
+        row.name: row.type
+        for row in db.session.execute(select(Attribute.name, Attribute.type).order_by(Attribute.name))
+    }
 
 
 def declare(values: dict[str, object], *, now: float, actor: str) -> str:
@@ -31,7 +34,9 @@ def declare(values: dict[str, object], *, now: float, actor: str) -> str:
         _prepare_templates_anew()
     for name in changed:
         setattr(attribute, name, values[name])
-    log.note("attribute.revised", now=now, actor=actor, detail={"attribute": attribute.name, "fields": changed})
+    log.note(
+        "attribute.revised", now=now, actor=actor, detail={"attribute": attribute.name, "fields": changed}
+    )
     return "~"
 
 

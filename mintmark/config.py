@@ -106,9 +106,15 @@ def _switch(value: str) -> bool:
 
 def _base_url(value: str) -> str:
     parts = urlsplit(value)
-    is_plain = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment or "@" in parts.netloc)
+    is_plain = (
+        parts.scheme in ("http", "https")
+        and parts.hostname
+        and not (parts.query or parts.fragment or "@" in parts.netloc)
+    )
     if not is_plain or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", parts.path) or value != value.strip():
-        raise ValueError("takes an address such as https://tokens.example.org or https://www.example.org/tokens")
+        raise ValueError(
+            "takes an address such as https://tokens.example.org or https://www.example.org/tokens"
+        )
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
@@ -141,19 +147,43 @@ def split_bind(bind: str) -> tuple[str, int]:
 
 # name → (reader, default as shown, meaning); README's table is held to this one by a test.
 SETTINGS: dict[str, tuple[Callable[[str], Any], str, str]] = {
-    "DATABASE_URL": (_database_url, "SQLite in the instance folder", "where the database is: `postgresql://…` or `sqlite:////…`"),
+    "DATABASE_URL": (
+        _database_url,
+        "SQLite in the instance folder",
+        "where the database is: `postgresql://…` or `sqlite:////…`",
+    ),
     "INSTANCE": (_text, "`instance`", "folder for the database and keys, readable by its owner alone"),
     "BIND": (_bind, "`127.0.0.1:8000`", "address and port to serve on"),
     "WORKERS": (_whole(1, 64), "`2`", "worker processes"),
-    "BASE_URL": (_base_url, "none", "the address people use; decides host, cookie and https; may have a path"),
-    "SEALING_KEY": (_text, "made in the instance folder", "`<id>:<32 bytes base64>`, several separated by commas: the first seals, all open"),
-    "TRUSTED_PROXIES": (_whole(0, 10), "`0`", "how many proxies stand in front and append to `X-Forwarded-For`"),
+    "BASE_URL": (
+        _base_url,
+        "none",
+        "the address people use; decides host, cookie and https; may have a path",
+    ),
+    "SEALING_KEY": (
+        _text,
+        "made in the instance folder",
+        "`<id>:<32 bytes base64>`, several separated by commas: the first seals, all open",
+    ),
+    "TRUSTED_PROXIES": (
+        _whole(0, 10),
+        "`0`",
+        "how many proxies stand in front and append to `X-Forwarded-For`",
+    ),
     "LIMIT_SIGN_IN": (_limit, "`10 per minute`", "sign-in attempts, per account and per address"),
     "LIMIT_TOKENS": (_limit, "`600 per minute`", "tokens, per person and asset"),
     "REDIS_URL": (_text, "none", "Redis for limits that several workers and nodes share"),
     "SESSION_IDLE": (_whole(60, 31_536_000), "`3600`", "seconds without use after which a session ends"),
-    "SESSION_LIFETIME": (_whole(60, 31_536_000), "`43200`", "seconds after sign-in after which a session ends"),
-    "SQLITE_SYNCHRONOUS": (_synchronous, "`full`", "`normal` is faster; a power cut may then lose the last log rows"),
+    "SESSION_LIFETIME": (
+        _whole(60, 31_536_000),
+        "`43200`",
+        "seconds after sign-in after which a session ends",
+    ),
+    "SQLITE_SYNCHRONOUS": (
+        _synchronous,
+        "`full`",
+        "`normal` is faster; a power cut may then lose the last log rows",
+    ),
     "CROSS_SITE": (_switch, "`0`", "`1`: session cookie with `SameSite=None`, https only"),
 }
 
@@ -186,8 +216,12 @@ def take_settings(
     overrides: Mapping[str, str] | None = None, environ: MutableMapping[str, str] = os.environ
 ) -> Settings:
     """Read the settings, some replaced by `overrides` (names without prefix), and take them out of the environment."""
-    settings = read_settings({**environ, **{PREFIX + name: value for name, value in (overrides or {}).items()}})
-    for variable in [name for name in environ if name.startswith(PREFIX) and not name.startswith(SECRET_PREFIX)]:
+    settings = read_settings(
+        {**environ, **{PREFIX + name: value for name, value in (overrides or {}).items()}}
+    )
+    for variable in [
+        name for name in environ if name.startswith(PREFIX) and not name.startswith(SECRET_PREFIX)
+    ]:
         del environ[variable]
     return settings
 
@@ -198,7 +232,9 @@ def _refuse_what_cannot_be_safe(settings: Settings) -> None:
             "MINTMARK_BIND is every address of this machine, so MINTMARK_BASE_URL must say under which name people come."
         )
     if settings.cross_site and not settings.is_https:
-        raise ConfigurationError("MINTMARK_CROSS_SITE is 1, which browsers accept only where MINTMARK_BASE_URL is https.")
+        raise ConfigurationError(
+            "MINTMARK_CROSS_SITE is 1, which browsers accept only where MINTMARK_BASE_URL is https."
+        )
 
 
 def _private_folder(folder: Path) -> Path:

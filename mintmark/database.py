@@ -72,7 +72,9 @@ def _see_key_before_writing(connection: Connection, settings: Settings) -> None:
     """A wrong sealing key is found before anything is changed."""
     if _has_site(connection):
         row = connection.execute(text("SELECT key, sealed_check FROM site WHERE id = 1")).one()
-        site.see_sealing_key(site.Site(id=1, key=row.key, sealed_check=bytes(row.sealed_check)), sealer=settings.sealer)
+        site.see_sealing_key(
+            site.Site(id=1, key=row.key, sealed_check=bytes(row.sealed_check)), sealer=settings.sealer
+        )
 
 
 def _has_site(connection: Connection) -> bool:
@@ -91,5 +93,3 @@ def _make_private(database: Path) -> None:
     """SQLite's files are their owner's alone, whatever the umask was when they were made."""
     for path in database.parent.glob(database.name + "*"):
         path.chmod(0o600)
-
-

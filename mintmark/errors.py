@@ -78,7 +78,10 @@ class CannotIssue(MintmarkError):
     def __init__(self, code: str, words: str, **detail: Any) -> None:
         super().__init__(words)
         self.code = code
-        self.detail = {"reason": words, **{name: value for name, value in detail.items() if value is not None}}
+        self.detail = {
+            "reason": words,
+            **{name: value for name, value in detail.items() if value is not None},
+        }
 
 
 class NotRecorded(MintmarkError):

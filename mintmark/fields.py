@@ -119,7 +119,9 @@ def read_attribute(value: Any, field: str, kind: str) -> Any:
     if kind == "boolean":
         return read_boolean(value, field)
     if kind == "list":
-        return [read_text(item, field, longest=MAX_TEXT, may_be_empty=True) for item in read_list(value, field)]
+        return [
+            read_text(item, field, longest=MAX_TEXT, may_be_empty=True) for item in read_list(value, field)
+        ]
     if kind == "number":
         return read_number(value, field)
     return read_text(value, field, longest=MAX_TEXT, may_be_empty=True)

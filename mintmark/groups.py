@@ -37,6 +37,8 @@ def set_of_person(person_id: str, wanted: Iterable[str]) -> bool:
     """Put a person into exactly these groups (ids); tell whether that changed anything."""
     wanted, current = set(wanted), of_person(person_id)
     if gone := current - wanted:
-        db.session.execute(delete(Membership).where(Membership.person_id == person_id, Membership.group_id.in_(gone)))
+        db.session.execute(
+            delete(Membership).where(Membership.person_id == person_id, Membership.group_id.in_(gone))
+        )
     db.session.add_all(Membership(person_id=person_id, group_id=group_id) for group_id in wanted - current)
     return wanted != current

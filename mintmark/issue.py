@@ -57,10 +57,17 @@ class Mint:
         self.prepared = PreparedAssets(partial(load_prepared, engine, settings.sealer))
         self.fuse = Fuse(settings.redis_url)
 
-    def look_up(self, path: str, *, now: float, session: str | None = None, person: str | None = None) -> tuple[Prepared | None, Reader | None]:
+    def look_up(
+        self, path: str, *, now: float, session: str | None = None, person: str | None = None
+    ) -> tuple[Prepared | None, Reader | None]:
         """Return the live asset at a path and the live person of a session (or of an id), read fresh."""
         used_after, signed_in_after = limits(now, self.settings)
-        values = {"path": path, "session": session, "used_after": used_after, "signed_in_after": signed_in_after}
+        values = {
+            "path": path,
+            "session": session,
+            "used_after": used_after,
+            "signed_in_after": signed_in_after,
+        }
         row = self.wire.look_up(values if person is None else {**values, "person": person})
         if row is None:
             return None, None
@@ -83,12 +90,23 @@ class Mint:
             self.record("token.failed", "failed", asset, reader, occasion, failed)
             raise
         sub, jti = issued.claims.get("sub"), issued.claims.get("jti")
-        columns = {"jti": jti, "sub": sub, "kid": asset.signer and asset.signer.key_id, "detail": asset.log_detail}
+        columns = {
+            "jti": jti,
+            "sub": sub,
+            "kid": asset.signer and asset.signer.key_id,
+            "detail": asset.log_detail,
+        }
         self.record("token.issued", "done", asset, reader, occasion, columns)
         return issued
 
     def record(
-        self, event: str, outcome: str, asset: Prepared, reader: Reader, occasion: Occasion, columns: Mapping[str, Any]
+        self,
+        event: str,
+        outcome: str,
+        asset: Prepared,
+        reader: Reader,
+        occasion: Occasion,
+        columns: Mapping[str, Any],
     ) -> None:
         """Commit one row about an asset and a person. Raises NotRecorded."""
         row = {
@@ -112,7 +130,9 @@ class Mint:
         self.recorder.record(row, reader.touched)
 
 
-def make_token(asset: Prepared, reader: Reader, params: Mapping[str, str], now: float, site_url: str) -> Issued:
+def make_token(
+    asset: Prepared, reader: Reader, params: Mapping[str, str], now: float, site_url: str
+) -> Issued:
     """Render, add the site's claims, sign. Raises CannotIssue. Nothing is recorded: `Mint.issue` does that."""
     claims = make_claims(asset, reader, params, now, site_url)
     assert asset.signer is not None  # noqa: S101 — for the type checker: an asset without a fault has one.

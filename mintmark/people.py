@@ -10,9 +10,7 @@ from mintmark.fields import identifier_key
 from mintmark.models import Person, Session, db
 from mintmark.passwords import hash_password
 
-FIELDS = (
-    "username email first_name last_name display_name is_admin live roles permissions attributes".split()
-)
+FIELDS = "username email first_name last_name display_name is_admin live roles permissions attributes".split()
 
 
 def find_person(username: str) -> Person | None:

@@ -36,6 +36,21 @@ def may_edit(asset: Prepared, reader: Reader) -> bool:
     return reader.is_admin or bool(asset.editors & reader.groups.keys())
 
 
+def readers_in_words(definition: Mapping[str, Any], group_names: Mapping[str, str]) -> str:
+    """Say who may fetch an asset (IS-14); administrators always may. `group_names` is id → name."""
+
+    def named(field: str) -> str:
+        return ", ".join(
+            sorted(group_names.get(group_id, "a group that is gone") for group_id in definition[field])
+        )
+
+    if definition["readers"] == "everyone":
+        return "anybody who is signed in"
+    groups = [named("readers")] if definition["readers"] else []
+    groups += [f"its editors {named('editors')}"] if definition["editors"] else []
+    return "people in " + " and ".join(groups) if groups else "nobody but administrators"
+
+
 def user_context(person: Mapping[str, Any], groups: Iterable[str]) -> dict[str, Any]:
     """Return `user` as templates see it (plain data, never rows)."""
     names = [name for name in (person["first_name"], person["last_name"]) if name]
@@ -48,7 +63,19 @@ def user_context(person: Mapping[str, Any], groups: Iterable[str]) -> dict[str, 
 
 def reader_of(columns: Sequence[Any], touched: Mapping[str, Any] | None = None) -> Reader:
     """Return the reader of the person columns of `mintmark.models.wire`."""
-    person_id, username, email, first_name, last_name, display_name, is_admin, roles, permissions, attributes, groups = columns
+    (
+        person_id,
+        username,
+        email,
+        first_name,
+        last_name,
+        display_name,
+        is_admin,
+        roles,
+        permissions,
+        attributes,
+        groups,
+    ) = columns
     group_names = json.loads(groups) if groups else {}
     person = {
         "id": person_id,

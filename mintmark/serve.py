@@ -104,7 +104,9 @@ def _prepare(app: Flask, settings: Settings) -> None:
         code = site.setup_code(sealer=settings.sealer)
         print(f"Mintmark serves on {settings.site_url} from {settings.instance}")
         if settings.base_url and not settings.is_https:
-            print("WARNING: MINTMARK_BASE_URL is not https: passwords and tokens travel so that others can read them.")
+            print(
+                "WARNING: MINTMARK_BASE_URL is not https: passwords and tokens travel so that others can read them."
+            )
         if code:
             print(f"Make the first administrator: {settings.site_url}/setup?code={code}")
         db.session.remove()

@@ -93,7 +93,9 @@ def set_up(code: str, values: dict[str, Any], *, sealer: Sealer, now: float, add
 
 def close_setup(*, now: float) -> bool:
     """Mark that there is an administrator; False where that was so already. One statement: of two at once one wins."""
-    done: Any = db.session.execute(update(Site).where(Site.id == 1, Site.set_up_at.is_(None)).values(set_up_at=int(now)))
+    done: Any = db.session.execute(
+        update(Site).where(Site.id == 1, Site.set_up_at.is_(None)).values(set_up_at=int(now))
+    )
     db.session.expire_all()
     return bool(done.rowcount)
 

@@ -14,9 +14,10 @@ import pytest
 from sqlalchemy import text
 
 from app import create_app
-from mintmark import passwords
+from mintmark import passwords, sessions
 from mintmark.database import bring_up_to_date
-from mintmark.models import db
+from mintmark.models import db, writing
+from mintmark.people import find_person
 
 PASSWORD = "correct horse battery"
 SECRET = "a-shared-secret-of-the-help-desk-0123456789"
@@ -58,10 +59,21 @@ class House:
     def client(self, **options):
         return self.app.test_client(**options)
 
-    def signed_in(self, username, password=PASSWORD):
-        client = self.client()
+    def sign_in(self, username, password=PASSWORD, client=None):
+        """Sign in through the form, as a person does."""
+        client = client or self.client()
         answer = self.post_form(client, "/login", username=username, password=password)
         assert answer.status_code == 303, answer.text
+        return client
+
+    def signed_in(self, username):
+        """Return a client with a session, without the work of a password."""
+        client = self.client()
+        with self.app.app_context(), writing():
+            person = find_person(username)
+            session_id = sessions.begin(person, now=self.clock(), address="127.0.0.1", device="test").id
+        with client.session_transaction() as cookie:
+            cookie["_user_id"] = session_id
         return client
 
     def post_form(self, client, path, *, page=None, **fields):
@@ -126,9 +138,13 @@ def empty_postgresql(tmp_path_factory):
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
     except psycopg.OperationalError as error:
-        skip_or_fail(f"PostgreSQL does not answer at {POSTGRESQL.rpartition('@')[2]}: {str(error).splitlines()[0]}")
+        skip_or_fail(
+            f"PostgreSQL does not answer at {POSTGRESQL.rpartition('@')[2]}: {str(error).splitlines()[0]}"
+        )
     url = POSTGRESQL.rpartition("/")[0] + "/" + name
-    house = House({"INSTANCE": str(tmp_path_factory.mktemp("pg")), "SEALING_KEY": SEALING_KEY, "DATABASE_URL": url})
+    house = House(
+        {"INSTANCE": str(tmp_path_factory.mktemp("pg")), "SEALING_KEY": SEALING_KEY, "DATABASE_URL": url}
+    )
     with house.app.app_context():
         bring_up_to_date(house.mint.settings)
     house.close()
@@ -154,7 +170,9 @@ def _empty(url):
     with psycopg.connect(url, autocommit=True) as connection:
         tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'site')"
         names = [row[0] for row in connection.execute(tables)]
-        connection.execute("TRUNCATE " + ", ".join(f'"{name}"' for name in names) + " RESTART IDENTITY CASCADE")
+        connection.execute(
+            "TRUNCATE " + ", ".join(f'"{name}"' for name in names) + " RESTART IDENTITY CASCADE"
+        )
         connection.execute("UPDATE site SET attributes_revision = 0, set_up_at = NULL")
 
 

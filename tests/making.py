@@ -14,6 +14,7 @@ from mintmark.models import writing
 from tests.conftest import PASSWORD, SECRET
 
 ACTOR = "test"
+TEMPLATE = '{"sub": "{{ user.username }}"}'
 
 
 @functools.cache
@@ -29,7 +30,7 @@ def make_group(house, name):
 
 
 def make_person(house, username, *, groups=(), password=PASSWORD, **fields):
-    """Make a person, in the groups of these names, and return their id. `password=None`: cannot sign in with one."""
+    """Make a person, in the groups of these names; return their id. `password=None`: has no password."""
     with house.app.app_context(), writing():
         values = {"username": username, "groups": [_group_id(name) for name in groups], **fields}
         person = people.make(values, now=house.clock(), actor=ACTOR)
@@ -45,13 +46,17 @@ def make_attribute(house, name, type="text", **fields):
     return name
 
 
-def make_asset(house, path, template='{"sub": "{{ user.username }}"}', *, secret=SECRET, weak=False, **fields):
-    """Make an asset and return its id; what is not given takes its default (HS256, 600 seconds, for everyone)."""
+def make_asset(
+    house, path, template='{"sub": "{{ user.username }}"}', *, secret=SECRET, weak=False, **fields
+):
+    """Make an asset; return its id. What is not given takes its default (HS256, 600 seconds, everyone)."""
     with house.app.app_context(), writing():
         entered = {"path": path, "name": path, "template": template, **fields}
         definition = read_definition(entered, group_ids=groups.ids_by_key(), attributes=attributes.declared())
         value = read_secret(secret, "text", algorithm=definition["algorithm"], weak=weak)
-        asset = save.create(definition, value, sealer=house.mint.settings.sealer, now=house.clock(), actor=ACTOR)
+        asset = save.create(
+            definition, value, sealer=house.mint.settings.sealer, now=house.clock(), actor=ACTOR
+        )
         return asset.id
 
 
@@ -60,7 +65,9 @@ def change_asset(house, path, **fields):
     with house.app.app_context(), writing():
         asset = save.find_asset(path)
         definition = {**save.current_revision(asset).definition, **fields}
-        save.revise(asset, definition, None, sealer=house.mint.settings.sealer, now=house.clock(), actor=ACTOR)
+        save.revise(
+            asset, definition, None, sealer=house.mint.settings.sealer, now=house.clock(), actor=ACTOR
+        )
 
 
 def _group_id(name):

@@ -17,7 +17,10 @@ KEY = "k1:" + base64.b64encode(b"k" * 32).decode()
 @pytest.fixture
 def read(tmp_path):
     return lambda **settings: read_settings(
-        {"MINTMARK_INSTANCE": str(tmp_path / "i"), **{"MINTMARK_" + name: value for name, value in settings.items()}}
+        {
+            "MINTMARK_INSTANCE": str(tmp_path / "i"),
+            **{"MINTMARK_" + name: value for name, value in settings.items()},
+        }
     )
 
 
@@ -25,7 +28,12 @@ def test_without_settings_there_is_a_whole_site_on_sqlite_with_a_key_of_its_own(
     settings = read()
 
     assert settings.database_url == f"sqlite:///{tmp_path / 'i' / 'mintmark.sqlite'}"
-    assert (settings.bind, settings.workers, settings.session_idle, settings.session_lifetime) == ("127.0.0.1:8000", 2, 3600, 43200)
+    assert (settings.bind, settings.workers, settings.session_idle, settings.session_lifetime) == (
+        "127.0.0.1:8000",
+        2,
+        3600,
+        43200,
+    )
     assert (settings.limit_sign_in, settings.limit_tokens) == (Limit(10, 60), Limit(600, 60))
     assert stat.S_IMODE((tmp_path / "i").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "i" / "sealing-key").stat().st_mode) == 0o600
@@ -43,7 +51,12 @@ def test_a_folder_that_others_may_read_is_closed(read, tmp_path):
 
 
 def test_settings_are_taken_out_of_the_environment_but_for_what_imports_read(tmp_path):
-    environ = {"MINTMARK_INSTANCE": str(tmp_path), "MINTMARK_SEALING_KEY": KEY, "MINTMARK_SECRET_A": "s", "PATH": "/bin"}
+    environ = {
+        "MINTMARK_INSTANCE": str(tmp_path),
+        "MINTMARK_SEALING_KEY": KEY,
+        "MINTMARK_SECRET_A": "s",
+        "PATH": "/bin",
+    }
 
     take_settings(environ=environ)
 

@@ -86,7 +86,9 @@ def test_each_token_has_one_row_and_an_id_of_its_own(ben, made):
     rows = made.log("token.issued")
     assert [row["jti"] for row in rows] == [claims_of(token)["jti"] for token in tokens]
     assert len({row["jti"] for row in rows}) == 3
-    assert {(row["sub"], row["outcome"], row["revision"], row["address"]) for row in rows} == {("ben", "done", 1, "127.0.0.1")}
+    assert {(row["sub"], row["outcome"], row["revision"], row["address"]) for row in rows} == {
+        ("ben", "done", 1, "127.0.0.1")
+    }
     assert all(token not in str(rows) for token in tokens)
 
 
@@ -163,10 +165,21 @@ def test_a_save_and_a_change_of_the_person_show_in_the_next_token(ben, made):
 
 @pytest.mark.parametrize(
     "query",
-    ["room=a&room=b", "room=", "room=c", "room=a%20b", "room=%00", "room=" + "a" * 201, "room=%ff", "room=a%0a"],
+    [
+        "room=a&room=b",
+        "room=",
+        "room=c",
+        "room=a%20b",
+        "room=%00",
+        "room=" + "a" * 201,
+        "room=%ff",
+        "room=a%0a",
+    ],
 )
 def test_a_declared_parameter_that_is_malformed_or_given_twice_is_400(made, query):
-    make_asset(made, "param", '{"room": "{{ params.room }}"}', params=[{"name": "room", "one_of": ["a", "b"]}])
+    make_asset(
+        made, "param", '{"room": "{{ params.room }}"}', params=[{"name": "room", "one_of": ["a", "b"]}]
+    )
     client = made.signed_in("ben")
 
     assert_empty(client.get("/param?" + query), 400)
@@ -193,18 +206,24 @@ def test_a_declared_parameter_that_is_malformed_or_given_twice_is_400(made, quer
 def test_a_bad_body_is_400(made, body, content_type):
     make_asset(made, "post", "{}", params=[{"name": "room"}], answer={"form": "json"})
 
-    assert_empty(made.signed_in("ben").post("/post", data=body.encode("latin-1"), content_type=content_type), 400)
+    assert_empty(
+        made.signed_in("ben").post("/post", data=body.encode("latin-1"), content_type=content_type), 400
+    )
 
 
 def test_a_body_without_its_length_is_400(made):
     make_asset(made, "post", "{}", answer={"form": "json"})
     environ = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
 
-    assert_empty(made.signed_in("ben").post("/post", content_type="application/json", environ_overrides=environ), 400)
+    assert_empty(
+        made.signed_in("ben").post("/post", content_type="application/json", environ_overrides=environ), 400
+    )
 
 
 def test_a_parameter_in_the_body_reaches_the_claims_and_one_given_twice_is_400(made):
-    make_asset(made, "post", '{"room": "{{ params.room }}"}', params=[{"name": "room"}], answer={"form": "json"})
+    make_asset(
+        made, "post", '{"room": "{{ params.room }}"}', params=[{"name": "room"}], answer={"form": "json"}
+    )
     client = made.signed_in("ben")
 
     assert claims_of(client.post("/post", json={"room": "a", "other": 5}).json["token"])["room"] == "a"
@@ -333,7 +352,9 @@ def test_our_own_pages_programs_and_navigations_get_a_token(ben, headers):
 def test_a_post_navigation_from_another_site_gets_none(made):
     make_asset(made, "post", "{}", answer={"form": "json"})
 
-    answer = made.signed_in("ben").post("/post", json={}, headers={**CROSS, **NAVIGATION, "Origin": "https://evil.test"})
+    answer = made.signed_in("ben").post(
+        "/post", json={}, headers={**CROSS, **NAVIGATION, "Origin": "https://evil.test"}
+    )
 
     assert_empty(answer, 403)
 
@@ -353,7 +374,10 @@ def test_to_a_listed_origin_every_status_carries_the_cors_headers(made):
         assert answer.status_code == status
         assert answer.headers["Access-Control-Allow-Origin"] == LISTED
         assert answer.headers["Access-Control-Allow-Credentials"] == "true"
-        assert answer.headers["Access-Control-Expose-Headers"] == "Mintmark-Request, Mintmark-Reason, Retry-After"
+        assert (
+            answer.headers["Access-Control-Expose-Headers"]
+            == "Mintmark-Request, Mintmark-Reason, Retry-After"
+        )
         assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
@@ -474,7 +498,12 @@ def test_a_template_that_fails_for_this_person_is_an_empty_500_whose_id_leads_to
 
     assert_empty(answer, 500)
     row = made.rows("SELECT * FROM log WHERE request = :id", id=answer.headers["Mintmark-Request"])[0]
-    assert (row["event"], row["outcome"], row["code"], row["revision"]) == ("token.failed", "failed", "template_failed", 1)
+    assert (row["event"], row["outcome"], row["code"], row["revision"]) == (
+        "token.failed",
+        "failed",
+        "template_failed",
+        1,
+    )
     assert row["person"] == made.rows("SELECT id FROM person WHERE username = 'ben'")[0]["id"]
     detail = json.loads(row["detail"])
     assert (detail["path"], detail["line"], detail["name"]) == ("fails", 3, "user.email")
@@ -523,7 +552,13 @@ def test_the_answers_are_decided_in_their_order(make_house):
     house = make_house(LIMIT_TOKENS="1 per minute")
     make_person(house, "ben")
     make_group(house, "staff")
-    make_asset(house, "a", '{"x": {{ params.p }}, "y": "{{ user.email }}"}', params=[{"name": "p"}], readers=["staff"])
+    make_asset(
+        house,
+        "a",
+        '{"x": {{ params.p }}, "y": "{{ user.email }}"}',
+        params=[{"name": "p"}],
+        readers=["staff"],
+    )
     stranger, ben, cross = house.client(), house.signed_in("ben"), {"Origin": "https://evil.test"}
 
     assert stranger.put("/none", headers={**cross, "Host": "evil.test"}).status_code == 400

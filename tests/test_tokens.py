@@ -15,7 +15,11 @@ from mintmark.tokens import ALGORITHMS, Signer, make_jti, read_algorithm, read_h
 SECRET = b"s" * 64
 text = st.text(st.characters(exclude_categories=["Cs"]))
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | text,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | text,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4),
     max_leaves=12,
 )
@@ -38,7 +42,10 @@ def test_no_header_of_an_asset_overrides_the_algorithm():
         assert json.loads(base64.urlsafe_b64decode(header + "==")) == {"typ": "JWT", "alg": "HS256"}
 
 
-@pytest.mark.parametrize("name", ["", "alg", "b64", "crit", "enc", "zip", "jku", "jwk", "x5c", "x5u", "x5t", "x5t#S256", "x5anything"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "alg", "b64", "crit", "enc", "zip", "jku", "jwk", "x5c", "x5u", "x5t", "x5t#S256", "x5anything"],
+)
 def test_headers_that_steer_a_verifier_are_refused(name):
     with pytest.raises(FieldError):
         read_headers({name: "value"})
@@ -51,7 +58,11 @@ def test_a_header_is_fixed_text(value):
 
 
 def test_good_headers_are_kept():
-    assert read_headers({"kid": "k", "typ": "at+jwt", "iss": "client"}) == {"kid": "k", "typ": "at+jwt", "iss": "client"}
+    assert read_headers({"kid": "k", "typ": "at+jwt", "iss": "client"}) == {
+        "kid": "k",
+        "typ": "at+jwt",
+        "iss": "client",
+    }
 
 
 @pytest.mark.parametrize("name", ["none", "None", "hs256", "HS257", "RS256", "ES256", "EdDSA", "", "HS256 "])

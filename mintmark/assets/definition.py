@@ -28,7 +28,9 @@ from mintmark.paths import read_path
 MIN_LIFETIME, MAX_LIFETIME, MAX_BACKDATE = 10, 31_536_000, 60
 MAX_PARAMS, MAX_ORIGINS, MAX_GROUPS = 8, 50, 100
 _PARAM_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
-_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\]", re.ASCII)
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\]", re.ASCII
+)
 _BESIDE_CHARACTERS = 4_096
 
 DEFAULTS: dict[str, Any] = {
@@ -53,7 +55,11 @@ def read_definition(
     """Return the checked definition. `group_ids` is name key → id. Raises InvalidFields."""
     problems: list[tuple[str, str]] = []
     definition: dict[str, Any] = {}
-    readers = {**_READERS, "readers": _groups_reader(group_ids, True), "editors": _groups_reader(group_ids, False)}
+    readers = {
+        **_READERS,
+        "readers": _groups_reader(group_ids, True),
+        "editors": _groups_reader(group_ids, False),
+    }
     for field, read in readers.items():
         if field not in entered and field in NEEDED:
             problems.append((field, "is missing"))
@@ -65,7 +71,10 @@ def read_definition(
     problems += _check_together(definition)
     if "template" in definition and "params" in definition:
         params = [param["name"] for param in definition["params"]]
-        problems += [("template", str(problem)) for problem in payload.check(definition["template"], attributes, params)]
+        problems += [
+            ("template", str(problem))
+            for problem in payload.check(definition["template"], attributes, params)
+        ]
     if problems:
         raise InvalidFields(problems)
     return definition
@@ -101,7 +110,10 @@ def _claims(value: Any) -> dict[str, bool]:
     switches = read_object(value, "claims")
     if unknown := set(switches) - {"iat", "jti", "nbf"}:
         raise FieldError(f"“{sorted(unknown)[0][:40]}” is none of iat, jti, nbf", "claims")
-    return {**DEFAULTS["claims"], **{name: read_boolean(switch, "claims") for name, switch in switches.items()}}
+    return {
+        **DEFAULTS["claims"],
+        **{name: read_boolean(switch, "claims") for name, switch in switches.items()},
+    }
 
 
 def _origins(value: Any) -> list[str]:
@@ -122,7 +134,12 @@ def _answer(value: Any) -> dict[str, Any]:
             raise FieldError("methods of a raw answer are [GET]; other methods need the form json", "answer")
         return {"form": "raw", "methods": ["GET"]}
     field = read_text(answer.get("field", "token"), "answer", longest=100)
-    return {"form": "json", "field": field, "beside": _beside(answer.get("beside", {}), field), "methods": _methods(answer)}
+    return {
+        "form": "json",
+        "field": field,
+        "beside": _beside(answer.get("beside", {}), field),
+        "methods": _methods(answer),
+    }
 
 
 def _beside(value: Any, field: str) -> dict[str, Any]:
@@ -164,7 +181,9 @@ def _param(value: Any) -> dict[str, Any]:
         return {"name": name}
     values = read_list(param["one_of"], "params", most=100)
     if not values or any(not isinstance(item, str) or not PARAM_VALUE.fullmatch(item) for item in values):
-        raise FieldError(f"{name}: one_of takes values of A–Z a–z 0–9 . _ ~ : @ / -, 1 to 200 characters each", "params")
+        raise FieldError(
+            f"{name}: one_of takes values of A–Z a–z 0–9 . _ ~ : @ / -, 1 to 200 characters each", "params"
+        )
     return {"name": name, "one_of": values}
 
 
@@ -209,5 +228,7 @@ FIELDS = (*_READERS, "readers", "editors")
 def _check_together(definition: Mapping[str, Any]) -> list[tuple[str, str]]:
     lifetime, backdate = definition.get("lifetime"), definition.get("backdate", 0)
     if lifetime is not None and lifetime < backdate + 10:
-        return [("lifetime", f"is {lifetime}; with a backdate of {backdate} it takes at least {backdate + 10}")]
+        return [
+            ("lifetime", f"is {lifetime}; with a backdate of {backdate} it takes at least {backdate + 10}")
+        ]
     return []

@@ -80,7 +80,9 @@ def load_prepared(engine: Engine, sealer: Sealer, asset_id: str, revision: int) 
     try:
         with engine.connect() as connection:
             definition, secret_id, sealed = connection.execute(statement).one()
-            attributes = {name: kind for name, kind in connection.execute(select(Attribute.name, Attribute.type))}
+            attributes = {
+                name: kind for name, kind in connection.execute(select(Attribute.name, Attribute.type))
+            }
     except DBAPIError as error:
         raise Busy("The database does not answer.") from error
     open_key = partial(sealer.open, sealed, table="secret", row=secret_id, column="sealed")
@@ -88,17 +90,25 @@ def load_prepared(engine: Engine, sealer: Sealer, asset_id: str, revision: int) 
 
 
 def prepare(
-    asset_id: str, revision: int, definition: dict[str, Any], attributes: dict[str, str], open_key: Callable[[], bytes]
+    asset_id: str,
+    revision: int,
+    definition: dict[str, Any],
+    attributes: dict[str, str],
+    open_key: Callable[[], bytes],
 ) -> Prepared:
     """Compile and open; what fails becomes the asset's fault, to be diagnosed when somebody asks for a token."""
     template, signer, fault = None, None, None
     try:
-        template = payload.compile(definition["template"], attributes, [param["name"] for param in definition["params"]])
+        template = payload.compile(
+            definition["template"], attributes, [param["name"] for param in definition["params"]]
+        )
         signer = Signer(definition["algorithm"], open_key(), definition["headers"])
     except payload.TemplateError as error:
         fault = template_fault(error, "template_refused")
     except (SealError, jwt.PyJWTError) as error:
-        hint = "See that MINTMARK_SEALING_KEY is the one the secret was sealed with, or enter the secret anew."
+        hint = (
+            "See that MINTMARK_SEALING_KEY is the one the secret was sealed with, or enter the secret anew."
+        )
         words = str(error) if isinstance(error, SealError) else "The secret cannot sign."
         fault = CannotIssue("key_unusable", words, hint=hint)
     readers = definition["readers"]

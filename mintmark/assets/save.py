@@ -23,7 +23,9 @@ def current_revision(asset: Asset) -> Revision:
     return db.session.get_one(Revision, (asset.id, asset.revision))
 
 
-def create(definition: dict[str, Any], secret: SecretValue, *, sealer: Sealer, now: float, actor: str) -> Asset:
+def create(
+    definition: dict[str, Any], secret: SecretValue, *, sealer: Sealer, now: float, actor: str
+) -> Asset:
     """Make an asset of a checked definition, as revision 1. Raises FieldError where the path is taken."""
     if find_asset(definition["path"]):
         raise FieldError("is taken by another asset", "path")
@@ -32,13 +34,24 @@ def create(definition: dict[str, Any], secret: SecretValue, *, sealer: Sealer, n
     db.session.flush()
     secret_id = keep(secret, asset.id, sealer=sealer, now=now)
     _add_revision(asset, definition, secret_id, now=now, actor=actor)
-    detail = {"path": asset.path, "readers": definition["readers"], "weak_secret": secret.weak, "lifetime": definition["lifetime"]}
+    detail = {
+        "path": asset.path,
+        "readers": definition["readers"],
+        "weak_secret": secret.weak,
+        "lifetime": definition["lifetime"],
+    }
     log.note("asset.created", now=now, actor=actor, asset=asset.id, revision=1, detail=detail)
     return asset
 
 
 def revise(
-    asset: Asset, definition: dict[str, Any], secret: SecretValue | None, *, sealer: Sealer, now: float, actor: str
+    asset: Asset,
+    definition: dict[str, Any],
+    secret: SecretValue | None,
+    *,
+    sealer: Sealer,
+    now: float,
+    actor: str,
 ) -> list[str]:
     """Save a checked definition as the next revision; return the fields that changed ([]: nothing was saved).
 
@@ -52,10 +65,14 @@ def revise(
     if not changed:
         return []
     if secret is None and "algorithm" in changed:
-        check_secret(open_secret(present, sealer=sealer), algorithm=definition["algorithm"], weak=present.weak)
+        check_secret(
+            open_secret(present, sealer=sealer), algorithm=definition["algorithm"], weak=present.weak
+        )
     if "path" in changed and find_asset(definition["path"]):
         raise FieldError("is taken by another asset", "path")
-    secret_id = keep(secret, asset.id, sealer=sealer, now=now) if secret and "secret" in changed else present.id
+    secret_id = (
+        keep(secret, asset.id, sealer=sealer, now=now) if secret and "secret" in changed else present.id
+    )
     asset.revision += 1
     for name, value in _columns(definition).items():
         setattr(asset, name, value)
@@ -68,7 +85,14 @@ def revise(
 def trash(asset: Asset, *, now: float, actor: str) -> None:
     """Move an asset to the trash: its path answers 404 and is free."""
     asset.trashed_at = int(now)
-    log.note("asset.trashed", now=now, actor=actor, asset=asset.id, revision=asset.revision, detail={"path": asset.path})
+    log.note(
+        "asset.trashed",
+        now=now,
+        actor=actor,
+        asset=asset.id,
+        revision=asset.revision,
+        detail={"path": asset.path},
+    )
 
 
 def _is_other_secret(secret: SecretValue | None, present: Secret, sealer: Sealer) -> bool:
@@ -91,11 +115,18 @@ def _columns(definition: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _add_revision(asset: Asset, definition: dict[str, Any], secret_id: str, *, now: float, actor: str) -> None:
+def _add_revision(
+    asset: Asset, definition: dict[str, Any], secret_id: str, *, now: float, actor: str
+) -> None:
     db.session.flush()
     db.session.add(
         Revision(
-            asset_id=asset.id, number=asset.revision, at=int(now), actor=actor, definition=definition, secret_id=secret_id
+            asset_id=asset.id,
+            number=asset.revision,
+            at=int(now),
+            actor=actor,
+            definition=definition,
+            secret_id=secret_id,
         )
     )
     db.session.execute(delete(Access).where(Access.asset_id == asset.id))

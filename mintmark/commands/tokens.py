@@ -1,5 +1,111 @@
-"""`flask mint` and `flask check`."""
+"""`flask mint` and `flask check`.
+
+What these commands are for goes to standard output (a token; a line for each asset and the
+sum), what is wrong to standard error. Neither ever prints a secret or anybody's attribute.
+"""
 
 import click
 
+from mintmark.commands import actor, command, refuse
+from mintmark.errors import BadParameters, CannotIssue, MintmarkError, NotFound
+from mintmark.web import get_mint
+
 commands = click.Group()
+
+
+def _pairs(_context: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Take `name=value` apart. What has no name or no `=` is wrong usage."""
+    pairs = [text.partition("=") for text in given]
+    if any(not name or not equals for name, equals, _ in pairs):
+        raise click.BadParameter("takes name=value")
+    return [(name, value) for name, _, value in pairs]
+
+
+@command(commands, "mint")
+@click.argument("path")
+@click.option("--as", "username", required=True, metavar="USERNAME", help="Whose token; the log names them.")
+@click.option(
+    "--param", "given", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="A declared parameter."
+)
+def mint(path: str, username: str, given: list[tuple[str, str]]) -> None:
+    """Print a token for the person USERNAME from the asset at PATH. It is recorded like any other."""
+    from mintmark.fields import read_text
+    from mintmark.paths import read_path
+
+    path, username = read_path(path), read_text(username, "username")
+    try:
+        token = _issue(path, username, given)
+    except CannotIssue as error:
+        from mintmark.examine.findings import Failure
+
+        refuse(f"{path}: {Failure.of(error).words}")
+    except MintmarkError as error:
+        refuse(f"{path}: {error}")
+    click.echo(token)
+
+
+def _issue(path: str, username: str, given: list[tuple[str, str]]) -> str:
+    """Issue as the token endpoint does. Raises a MintmarkError where this person gets none."""
+    from mintmark.assets.params import read_params
+    from mintmark.issue import Occasion
+    from mintmark.people import find_person
+    from mintmark.readers import see_that_may_fetch
+
+    mint = get_mint()
+    now = mint.clock()
+    person = find_person(username)
+    if person is None:
+        raise NotFound(f"There is no person with the username {username}.")
+    asset, reader = mint.look_up(path, now=now, person=person.id)
+    if asset is None:
+        raise NotFound(_why_not_live(path))
+    if reader is None:
+        raise NotFound(f"{person.username} is switched off.")
+    see_that_may_fetch(asset, reader)
+    _see_declared([param["name"] for param in asset.definition["params"]], given)
+    return mint.issue(asset, reader, read_params(asset, given), Occasion(now, actor())).token
+
+
+def _why_not_live(path: str) -> str:
+    from mintmark.assets.save import find_asset
+
+    return "This asset is switched off." if find_asset(path) else "There is no asset at this path."
+
+
+def _see_declared(declared: list[str], given: list[tuple[str, str]]) -> None:
+    """A typing slip in a command is an error; the endpoint ignores such names. Raises BadParameters."""
+    for name, _ in given:
+        if name not in declared:
+            known = f"declared are {', '.join(declared)}" if declared else "it declares none"
+            raise BadParameters(f"{name[:40]} is no parameter of this asset; {known}.")
+
+
+@command(commands, "check")
+@click.option("--strict", is_flag=True, help="Exit with 1 also where there are only warnings.")
+def check(strict: bool) -> None:
+    """Try every asset on its real readers and on awkward people.
+
+    Standard output: a line for each asset and the sum. Standard error: `error: PATH: …` for what real readers
+    would get, `warning: PATH: …` for the rest. Exits with 1 where there is an error.
+    """
+    from mintmark.examine import Examiner, examine_every_asset
+
+    mint = get_mint()
+    examiner = Examiner(now=mint.clock(), site_url=mint.settings.site_url)
+    assets = errors = warnings = 0
+    for examined in examine_every_asset(examiner, sealer=mint.settings.sealer):
+        assets += 1
+        for finding in examined.findings:
+            errors, warnings = errors + finding.is_error, warnings + (not finding.is_error)
+            people = f" [{', '.join(finding.people)}]" if finding.people else ""
+            kind = "error" if finding.is_error else "warning"
+            click.echo(f"{kind}: {examined.path}: {finding}{people}", err=True)
+        state = "" if examined.live else "switched off; "
+        click.echo(f"{examined.path}: {state}for {examined.who}: {_count(examined.readers, 'reader')}")
+    click.echo(", ".join((_count(assets, "asset"), _count(errors, "error"), _count(warnings, "warning"))))
+    if errors or (strict and warnings):
+        raise SystemExit(1)
+
+
+def _count(amount: int, word: str) -> str:
+    return f"{amount:,} {word if amount == 1 else word + 's'}"

@@ -16,6 +16,17 @@ from mintmark.readers import Reader, user_context
 LONG_LIST = 50
 _ID = "00000000-0000-4000-8000-000000000000"
 _NAMES = ("email", "first_name", "last_name", "display_name")
+_PERSON = {
+    "id": _ID,
+    "username": "plain",
+    "email": "plain@example.test",
+    "first_name": "Plain",
+    "last_name": "Person",
+    "display_name": None,
+    "is_admin": False,
+    "roles": ["user"],
+    "permissions": ["read"],
+}
 _PLAIN = {"text": "text", "number": 1, "boolean": True, "list": ["one", "two"]}
 _LONG = {
     "text": "x" * MAX_TEXT,
@@ -26,7 +37,7 @@ _LONG = {
 _EMPTY = {"text": "", "number": 0, "boolean": False, "list": []}
 # words → what every text of this person is.
 _TEXTS = {
-    "named O'Brien \"Q\" <x>": "O'Brien \"Q\" <x>",
+    'named O\'Brien "Q" <x>': 'O\'Brien "Q" <x>',
     "with a name that looks like JSON": '","admin":true,"z":"',
     "with a name that looks like a template": "{{ user.id }}{% if %}\\",
     "with a name of emoji": "\U0001f98a\U0001f469\U0001f3fd",
@@ -62,7 +73,7 @@ class Sample:
 
 
 def samples(asset: Prepared, *, are_long: bool = False) -> list[Sample]:
-    """Return what is sent for an asset's parameters: all of them; each other value of `one_of`; each left out; none.
+    """Return what may be sent as parameters: all; each other value of a `one_of`; all but one; none.
 
     Parameters that the template does not use change nothing and are not varied.
     """
@@ -83,7 +94,7 @@ def samples(asset: Prepared, *, are_long: bool = False) -> list[Sample]:
 def awkward_people(
     attributes: Mapping[str, str], reader_groups: Mapping[str, str], editor_groups: Mapping[str, str]
 ) -> list[AwkwardPerson]:
-    """Make up people for a site with these attributes (name → type) and an asset with these groups (id → name)."""
+    """Make up people for a site with these attributes (name → type), an asset with these groups (id → name)."""
     make = _Maker(attributes, reader_groups)
     people = [AwkwardPerson(words, make(**make.named(text))) for words, text in _TEXTS.items()]
     people += [
@@ -108,9 +119,22 @@ class _Maker:
         self.attributes, self.groups = attributes, groups
 
     def __call__(self, groups: Mapping[str, str] | None = None, **values: Any) -> Reader:
-        names = {"email": "plain@example.test", "first_name": "Plain", "last_name": "Person", "display_name": None}
+        names = {
+            "email": "plain@example.test",
+            "first_name": "Plain",
+            "last_name": "Person",
+            "display_name": None,
+        }
         lists = {"roles": ["user"], "permissions": ["read"]}
-        person = {"id": _ID, "username": "plain", **names, "is_admin": False, **lists, **self.of(_PLAIN), **values}
+        person = {
+            "id": _ID,
+            "username": "plain",
+            **names,
+            "is_admin": False,
+            **lists,
+            **self.of(_PLAIN),
+            **values,
+        }
         groups = self.groups if groups is None else groups
         return Reader(_ID, person["is_admin"], groups, user_context(person, groups.values()))
 
@@ -120,7 +144,10 @@ class _Maker:
 
     def named(self, text: str) -> dict[str, Any]:
         """Give every text this value."""
-        return {**dict.fromkeys(("username", *_NAMES), text), **self.of({**_PLAIN, "text": text, "list": [text]})}
+        return {
+            **dict.fromkeys(("username", *_NAMES), text),
+            **self.of({**_PLAIN, "text": text, "list": [text]}),
+        }
 
     def unset(self) -> dict[str, Any]:
         return {**dict.fromkeys(_NAMES), "roles": [], "permissions": [], "attributes": {}}
@@ -133,4 +160,8 @@ class _Maker:
         return {f"{_ID}-{number}": f"group-{number:04}" for number in range(LONG_LIST)}
 
     def lists(self) -> dict[str, Any]:
-        return {"roles": _LONG["list"], "permissions": _LONG["list"], **self.of({**_PLAIN, "list": _LONG["list"]})}
+        return {
+            "roles": _LONG["list"],
+            "permissions": _LONG["list"],
+            **self.of({**_PLAIN, "list": _LONG["list"]}),
+        }

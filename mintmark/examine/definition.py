@@ -13,6 +13,7 @@ from mintmark.examine.findings import Finding
 from mintmark.models import Asset, Attribute, Membership, Person, Revision, Secret, db
 
 SHORT_LIFETIME, LONG_LIFETIME = 30, 86_400
+_NOBODY = "nobody but administrators may fetch it"
 _NAMED = 3  # other assets, by their paths; the rest are counted.
 
 
@@ -21,8 +22,8 @@ def warnings_of(
 ) -> list[Finding]:
     """Return the warnings about a saved, or just flushed, definition and its secret.
 
-    `template` is the compiled one where the caller has it. A definition whose template no longer compiles gets
-    the other warnings. At most four queries, none of which depends on the number of people.
+    `template` is the compiled one where the caller has it. Where it no longer compiles, the other warnings are
+    returned. At most four queries, whatever the number of people.
     """
     template = template or _compile(definition)
     return [
@@ -53,18 +54,22 @@ def _about_lifetime(lifetime: int | None) -> Iterator[Finding]:
 
 def _about_secret(definition: Mapping[str, Any], secret: Secret) -> Iterator[Finding]:
     if secret.weak:
-        yield Finding("weak_secret", f"its secret is weak, shorter than {definition['algorithm']} should have")
+        yield Finding("weak_secret", f"its secret is weak: shorter than {definition['algorithm']} takes")
     statement = (
         select(Asset.path)
         .join(Revision, (Revision.asset_id == Asset.id) & (Revision.number == Asset.revision))
         .join(Secret, Secret.id == Revision.secret_id)
-        .where(Secret.fingerprint == secret.fingerprint, Asset.id != secret.asset_id, Asset.trashed_at.is_(None))
+        .where(
+            Secret.fingerprint == secret.fingerprint, Asset.id != secret.asset_id, Asset.trashed_at.is_(None)
+        )
         .order_by(Asset.path)
         .limit(100)
     )
     if paths := list(db.session.scalars(statement)):
         more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
-        words = f"has the same secret as {', '.join(paths[:_NAMED])}{more}: a token for one is good for the other"
+        words = (
+            f"has the same secret as {', '.join(paths[:_NAMED])}{more}: a token for one is good for the other"
+        )
         yield Finding("shared_secret", words)
 
 
@@ -73,7 +78,9 @@ def _about_readers(definition: Mapping[str, Any]) -> Iterator[Finding]:
         return
     group_ids = {*definition["readers"], *definition["editors"]}
     if not group_ids:
-        yield Finding("no_readers", "nobody but administrators may fetch it: it has no readers and no editors")
+        yield Finding(
+            "no_readers", "nobody but administrators may fetch it: it has no readers and no editors"
+        )
         return
     somebody = (
         select(Person.id)
@@ -82,7 +89,7 @@ def _about_readers(definition: Mapping[str, Any]) -> Iterator[Finding]:
         .limit(1)
     )
     if db.session.scalar(somebody) is None:
-        yield Finding("no_readers", "nobody but administrators may fetch it: no live person is in its groups")
+        yield Finding("no_readers", f"{_NOBODY}: no live person is in its groups")
 
 
 def _about_template(definition: Mapping[str, Any], template: payload.Template) -> Iterator[Finding]:
@@ -90,12 +97,18 @@ def _about_template(definition: Mapping[str, Any], template: payload.Template) -
     for name in free:
         if claims := [claim for claim, known in template.claims.items() if f"params.{name}" in known.names]:
             listed = ", ".join(f"“{claim}”" for claim in claims)
-            words = f"{listed} comes from the parameter {name}, which the person chooses: list its values in one_of"
+            words = (
+                f"{listed} comes from the parameter {name}, which takes any value: list its values in one_of"
+            )
             yield Finding("free_parameter", words)
     prefix = "user.attributes."
     used = sorted(name.removeprefix(prefix) for name in template.names if name.startswith(prefix))
     if used:
-        sensitive = select(Attribute.name).where(Attribute.sensitive, Attribute.name.in_(used)).order_by(Attribute.name)
+        sensitive = (
+            select(Attribute.name)
+            .where(Attribute.sensitive, Attribute.name.in_(used))
+            .order_by(Attribute.name)
+        )
         for name in db.session.scalars(sensitive):
             words = f"its template names the sensitive attribute {name}: a payload can be read by anybody"
             yield Finding("sensitive_attribute", words)

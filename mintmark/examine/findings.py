@@ -13,7 +13,7 @@ from mintmark.payload import MAX_TOKEN_CHARACTERS
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One sentence about an asset. `is_error`: a real reader would get no token. `people`: ids of a few of them."""
+    """One sentence about an asset. `is_error`: a real reader would get no token. `people`: ids of some of them."""
 
     code: str
     words: str
@@ -78,7 +78,7 @@ class Trial:
 
 
 def about_readers(failure: Failure, amount: int, share: str, people: tuple[str, ...]) -> Finding:
-    """Say how many of the readers would get an error; where a parameter had to be left out for it, only warn."""
+    """Say how many readers would get an error; where a parameter had to be left out for it, only warn."""
     has = "has" if amount == 1 else "have"
     without = f"without the parameter {failure.without} " if failure.without else ""
     if failure.name and failure.name.startswith("user."):
@@ -93,7 +93,9 @@ def about_readers(failure: Failure, amount: int, share: str, people: tuple[str, 
 def about_awkward(failure: Failure, who: list[str]) -> Finding:
     """Say which made-up people would get an error."""
     without = f" without the parameter {failure.without}" if failure.without else ""
-    return Finding("awkward_person", f"a made-up person ({'; '.join(who)}) would get 500{without}: {failure.words}")
+    return Finding(
+        "awkward_person", f"a made-up person ({'; '.join(who)}) would get 500{without}: {failure.words}"
+    )
 
 
 def about_asset(error: CannotIssue) -> Finding:

@@ -45,7 +45,7 @@ class Readers:
         return self._administrators
 
 
-def _statement() -> Select[Any]:
+def _statement() -> Select[*tuple[Any, ...]]:
     """Ask for live people with the columns of `mintmark.readers.reader_of`."""
     is_sqlite = db.engine.dialect.name == "sqlite"
     collect = func.json_group_object if is_sqlite else func.json_object_agg
@@ -62,7 +62,7 @@ def _statement() -> Select[Any]:
     return select(Person.id, *names, Person.is_admin, *texts, groups).where(Person.live)
 
 
-def _pages(statement: Select[Any], key: Any) -> Iterator[Reader]:
+def _pages(statement: Select[*tuple[Any, ...]], key: Any) -> Iterator[Reader]:
     """Run a statement page by page, each beginning behind the last person of the one before."""
     after = ""
     while True:

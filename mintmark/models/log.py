@@ -12,7 +12,12 @@ class LogRow(db.Model):  # type: ignore[name-defined,misc]
     __tablename__ = "log"
     # Failures are found by the id in their answer; tokens, the many, pay for no index.
     __table_args__ = (
-        Index("ix_log_request", "request", sqlite_where=text("outcome <> 'done'"), postgresql_where=text("outcome <> 'done'")),
+        Index(
+            "ix_log_request",
+            "request",
+            sqlite_where=text("outcome <> 'done'"),
+            postgresql_where=text("outcome <> 'done'"),
+        ),
         {"sqlite_autoincrement": True},  # An id is never used again.
     )
 

@@ -107,6 +107,8 @@ class Page:
                 elif kind.endswith("_begin"):
                     at = self.text.index(text, at)  # white space before `{%-` is not among the tokens
                     tag = RawTag(at, text)
+                    if text == "{{" and self.text[at + 2 : at + 3] in ("%", "#", "{"):
+                        return self._after_brace(tag)
                 elif kind.endswith("_end"):
                     tag.text = self.text[tag.at : at]
                     self._finish(tag)
@@ -128,18 +130,22 @@ class Page:
 
     def _recover(self, tag: RawTag, error: TemplateSyntaxError) -> int:
         """Note a tag that cannot be read, and give the offset where it was probably meant to end."""
-        following = self.text[tag.at + 2 : tag.at + 3]
-        if tag.opening == "{{" and following in ("%", "#", "{"):
-            tag.fault = Fault("a tag right after {", f"write a space between {{ and {{{following}", at=tag.at)
-            self.refused.append(tag.fault)
-            self._keep("{", tag.at)
-            end = tag.at + 1
-        else:
-            close = {"{{": "}}", "{%": "%}", "{#": "#}"}[tag.opening[:2]]
-            found = self.text.find(close, tag.at + 2)
-            end = found + 2 if found >= 0 else len(self.text) + 1
-            tag.fault = self._why(tag, error) if found >= 0 else Fault("this tag is not closed", at=tag.at)
-            self._finish(tag)
+        close = {"{{": "}}", "{%": "%}", "{#": "#}"}[tag.opening[:2]]
+        found = self.text.find(close, tag.at + 2)
+        tag.fault = self._why(tag, error) if found >= 0 else Fault("this tag is not closed", at=tag.at)
+        self._finish(tag)
+        return self._go_on(tag, found + 2 if found >= 0 else len(self.text) + 1)
+
+    def _after_brace(self, tag: RawTag) -> int:
+        """Note a tag right after the brace of an object, which Jinja takes for `{{`; go on at the tag itself."""
+        following = self.text[tag.at + 2]
+        reason = "a tag stands right after a brace"
+        self.refused.append(Fault(reason, f"write a space between {{ and {{{following}", at=tag.at))
+        self._keep("{", tag.at)
+        return self._go_on(tag, tag.at + 1)
+
+    def _go_on(self, tag: RawTag, end: int) -> int:
+        """Give the offset to go on from, unless there were too many faults or there is no end."""
         if end > len(self.text) or len(self.refused) >= MAX_UNREADABLE_TAGS:
             self.lost_at = tag.at
         return end

@@ -37,11 +37,17 @@ def _example(url: str, answer: dict[str, Any], params: list[str]) -> str:
     """Return JavaScript for a page of this site that fetches the token."""
     query = "?" + "&".join(f"{name}=…" for name in params) if params else ""
     head = f'const answer = await fetch("{url}{query}", {{cache: "no-store"}});'
-    check = "if (!answer.ok) throw new Error(answer.headers.get(\"Mintmark-Reason\") ?? answer.status);"
+    check = 'if (!answer.ok) throw new Error(answer.headers.get("Mintmark-Reason") ?? answer.status);'
     if answer["form"] == "raw":
         return f"{head}\n{check}\nconst token = await answer.text();"
-    field = "".join(character if character.isalnum() or character == "_" else "" for character in answer["field"])
-    taken = f"token = (await answer.json()).{field}" if field == answer["field"] else f'token = (await answer.json())["{answer["field"]}"]'
+    field = "".join(
+        character if character.isalnum() or character == "_" else "" for character in answer["field"]
+    )
+    taken = (
+        f"token = (await answer.json()).{field}"
+        if field == answer["field"]
+        else f'token = (await answer.json())["{answer["field"]}"]'
+    )
     if "GET" not in answer["methods"]:
         head = (
             f'const answer = await fetch("{url}", {{\n  method: "POST",\n'

@@ -45,7 +45,11 @@ def see_origin(request: Request, settings: Settings, listed: Set[str] = frozense
         return None
     if site is None:
         return _see_referer(headers.get("Referer"), ours, listed)
-    if request.method == "GET" and headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document":
+    if (
+        request.method == "GET"
+        and headers.get("Sec-Fetch-Mode") == "navigate"
+        and headers.get("Sec-Fetch-Dest") == "document"
+    ):
         return None
     if _origin_of(headers.get("Referer")) in listed:
         return None

@@ -193,11 +193,20 @@ def _tell(asking: Asking, error: Exception, status: int) -> None:
         if not _told.is_new((asking.reader.id, asking.asset.id, code), asking.now):
             return
         try:
-            asking.mint.record("token.refused", "refused", asking.asset, asking.reader, asking.occasion, {"code": code})
+            asking.mint.record(
+                "token.refused", "refused", asking.asset, asking.reader, asking.occasion, {"code": code}
+            )
             return
         except errors.NotRecorded:
             pass
-    log.say("token.refused", request=g.request_id, status=status, code=code, path=request.path, address=request.remote_addr)
+    log.say(
+        "token.refused",
+        request=g.request_id,
+        status=status,
+        code=code,
+        path=request.path,
+        address=request.remote_addr,
+    )
 
 
 def _finish(asking: Asking, response: Response) -> Response:
@@ -260,5 +269,11 @@ def answer_routing_error(error: NotFound | MethodNotAllowed) -> Response:
     response = empty(error.code or 404)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-    log.say("request.refused", request=g.request_id, status=response.status_code, path=request.path, address=request.remote_addr)
+    log.say(
+        "request.refused",
+        request=g.request_id,
+        status=response.status_code,
+        path=request.path,
+        address=request.remote_addr,
+    )
     return response

@@ -87,7 +87,9 @@ def test_the_first_fault_of_the_json_is_told_with_its_place(text, line, column):
     assert places(text) == [(line, column)]
 
 
-@pytest.mark.parametrize("number", ["123456789012345678901", "1" * 5000, "0." + "1" * 20, "1e400", "-1e999", "1e" + "9" * 19])
+@pytest.mark.parametrize(
+    "number", ["123456789012345678901", "1" * 5000, "0." + "1" * 20, "1e400", "-1e999", "1e" + "9" * 19]
+)
 def test_numbers_are_finite_and_have_at_most_20_digits(number):
     assert places('{"a": ' + number + "}") == [(1, 7)]
     assert places('{"a": {{ ' + number.replace("-", "- ") + " }}}") == [(1, 7)]
@@ -102,7 +104,7 @@ def test_numbers_are_finite_and_have_at_most_20_digits(number):
         ('{"a": "\0"}', (1, 8), "NUL"),
         ('{"a":\n "\ud800"}', (2, 3), "surrogate"),
         ('{"a": "\udc00\ud800"}', (1, 8), "surrogate"),
-        ('{{ user.username }}\0', (1, 20), "NUL"),
+        ("{{ user.username }}\0", (1, 20), "NUL"),
     ],
 )
 def test_characters_that_cannot_be_stored_or_mislead_are_refused(text, place, word):
@@ -192,7 +194,11 @@ def test_a_minus_at_the_brace_is_no_sign_and_the_template_says_so():
 
 @pytest.mark.parametrize(
     "text",
-    ['{"a": "{% raw %}{{ x }}{% endraw %}"}', '{"a": {%- raw -%}1{%- endraw -%}}', '{"a": 1} {% raw %}{% endraw %}'],
+    [
+        '{"a": "{% raw %}{{ x }}{% endraw %}"}',
+        '{"a": {%- raw -%}1{%- endraw -%}}',
+        '{"a": 1} {% raw %}{% endraw %}',
+    ],
 )
 def test_raw_is_refused(text):
     assert "raw" in words(text)

@@ -1,0 +1,45 @@
+"""Examining every asset that is not in the trash, one after the other."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+from mintmark.assets import listing
+from mintmark.assets.prepare import prepare
+from mintmark.examine.asset import Examiner
+from mintmark.examine.definition import warnings_of
+from mintmark.examine.findings import Finding
+from mintmark.models import db
+from mintmark.readers import readers_in_words
+from mintmark.sealing import Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One asset, who may fetch it in words, how many that are, and all that was found."""
+
+    path: str
+    live: bool
+    who: str
+    readers: int
+    failing: int
+    findings: tuple[Finding, ...]
+
+
+def examine_every_asset(examiner: Examiner, *, sealer: Sealer) -> Iterator[Examined]:
+    """Examine every asset by path. Of one that is switched off all findings are warnings: it refuses everybody.
+
+    Ends the read transaction after each asset, so that long looking holds up nobody; not for use while writing.
+    """
+    for kept in listing.kept():
+        revision, secret = kept.revision, kept.secret
+        open_key = partial(sealer.open, secret.sealed, table="secret", row=secret.id, column="sealed")
+        asset = prepare(kept.asset_id, revision.number, revision.definition, examiner.attributes, open_key)
+        examination = examiner.examine(asset)
+        findings = [*examination.findings, *warnings_of(revision.definition, secret, asset.template)]
+        if not kept.live:
+            findings = [replace(finding, is_error=False) for finding in findings]
+        who = readers_in_words(revision.definition, examiner.group_names)
+        counted = (examination.readers, examination.failing)
+        yield Examined(asset.path, kept.live, who, *counted, tuple(findings))
+        db.session.rollback()

@@ -1,0 +1,120 @@
+"""Counting: what each reader would get, kept as numbers, so that memory does not grow with people."""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from mintmark.assets.prepare import Prepared
+from mintmark.errors import CannotIssue
+from mintmark.examine.awkward import Sample, samples
+from mintmark.examine.findings import Failure, Finding, about_readers
+from mintmark.issue import Issued, make_token
+from mintmark.payload import MAX_TOKEN_CHARACTERS
+from mintmark.readers import Reader
+
+NEAR_LIMIT = 7_000  # of MAX_TOKEN_CHARACTERS
+_NAMED = 3  # people of one finding whose ids are kept.
+
+
+class Trier:
+    """Makes tokens of one asset as `Mint.issue` does, at one moment, and keeps none."""
+
+    def __init__(self, asset: Prepared, *, now: float, site_url: str) -> None:
+        self.asset, self._now, self._site_url = asset, now, site_url
+        self.samples, self.long_samples = samples(asset), samples(asset, are_long=True)
+
+    def try_on(self, reader: Reader, tried: Iterable[Sample]) -> tuple[list[Issued], dict[Failure, None]]:
+        """Return what somebody would get with each sample of parameters, and each failure once.
+
+        What fails in any case is not told again for a parameter that was left out.
+        """
+        got: list[Issued] = []
+        failures: dict[Failure, None] = {}
+        for sample in tried:
+            try:
+                got.append(make_token(self.asset, reader, sample.params, self._now, self._site_url))
+            except CannotIssue as error:
+                if not sample.explains(error) and Failure.of(error) not in failures:
+                    failures[Failure.of(error, sample.without)] = None
+        return got, failures
+
+
+@dataclass
+class _Concerned:
+    """How many people one finding concerns, and the first of them."""
+
+    amount: int = 0
+    people: list[str] = field(default_factory=list)
+
+    def add(self, person_id: str) -> None:
+        self.amount += 1
+        if len(self.people) < _NAMED:
+            self.people.append(person_id)
+
+
+class Tally:
+    """What was counted about the readers of one asset."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.failing = 0
+        self.is_cut_short = False
+        self.failures: dict[Failure, _Concerned] = {}
+        self._near, self._longest = _Concerned(), 0
+        self._subjects = _Subjects()
+
+    def add(self, reader: Reader, got: list[Issued], failures: Mapping[Failure, None]) -> None:
+        """Count one reader, once for each failure, however many parameters lead to it."""
+        self.seen += 1
+        self.failing += any(not failure.without for failure in failures)
+        for failure in failures:
+            self.failures.setdefault(failure, _Concerned()).add(reader.id)
+        longest = max((len(issued.token) for issued in got), default=0)
+        if longest > NEAR_LIMIT:
+            self._near.add(reader.id)
+            self._longest = max(self._longest, longest)
+        subject = got[0].claims.get("sub") if got else None
+        if subject is not None:
+            self._subjects.add(subject)
+
+    def findings(self) -> Iterator[Finding]:
+        """Say what was counted, errors first."""
+        told = [
+            about_readers(failure, found.amount, self._share(found.amount), tuple(found.people))
+            for failure, found in self.failures.items()
+        ]
+        yield from sorted(told, key=lambda finding: not finding.is_error)
+        if shared := self._subjects.shared():
+            words = (
+                f"{self._share(shared)} share their `sub`: the relying party takes them for the same person"
+            )
+            yield Finding("shared_sub", words)
+        if self._near.amount:
+            get = "gets" if self._near.amount == 1 else "get"
+            words = (
+                f"{self._share(self._near.amount)} {get} a token of more than {NEAR_LIMIT:,} characters"
+                f" (up to {self._longest:,}); at most {MAX_TOKEN_CHARACTERS:,} are possible"
+            )
+            yield Finding("token_near_limit", words, people=tuple(self._near.people))
+
+    def _share(self, amount: int) -> str:
+        readers = "reader" if self.seen == 1 else "readers"
+        if self.is_cut_short:
+            return f"at least {amount:,} of the first {self.seen:,} {readers}"
+        return f"{amount:,} of {self.seen:,} {readers}"
+
+
+class _Subjects:
+    """Which `sub` came more than once: eight bytes for each person, in buckets looked at one by one."""
+
+    def __init__(self) -> None:
+        self._buckets = [array("q") for _ in range(256)]
+
+    def add(self, subject: str) -> None:
+        mark = hash(subject)
+        self._buckets[mark & 255].append(mark)
+
+    def shared(self) -> int:
+        """Return how many people have a `sub` that somebody else has too."""
+        return sum(amount for bucket in self._buckets for amount in Counter(bucket).values() if amount > 1)
