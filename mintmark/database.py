@@ -36,6 +36,8 @@ def bring_up_to_date(settings: Settings) -> None:
     except DBAPIError as error:
         reason = str(error.orig).splitlines()[0] if error.orig else "it does not answer"
         raise ConfigurationError(f"The database cannot be used: {reason}") from None
+    except OSError as error:
+        raise ConfigurationError(f"The database’s folder cannot be used: {error.strerror}") from None
     if settings.is_sqlite:
         _make_private(Path(db.engine.url.database or ""))
 

@@ -6,6 +6,7 @@ from flask import Blueprint, render_template, request, url_for
 from flask_login import current_user
 
 from mintmark.assets.listing import fetchable
+from mintmark.paths import is_path
 
 bp = Blueprint("home", __name__)
 
@@ -13,7 +14,8 @@ bp = Blueprint("home", __name__)
 @bp.get("/")
 def home() -> str:
     """Show a page of assets, by path."""
-    after = request.args.get("after", "")[:255]
+    after = request.args.get("after", "")
+    after = after if is_path(after) else ""
     rows, has_more = fetchable(current_user.person, after=after)
     assets = [_shown(asset.path, asset.name, definition) for asset, definition in rows]
     next_url = url_for("home.home", after=rows[-1][0].path) if has_more else None

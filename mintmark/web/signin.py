@@ -107,7 +107,7 @@ def _verify(username: str, password: str, now: float) -> Person | None:
 
     The typed name is not logged where nobody has it: it may be a password.
     """
-    person = find_person(username) if len(username) <= MAX_USERNAME else None
+    person = find_person(username)
     is_right = passwords.matches(person.password_hash if person else None, password)
     if person and is_right and person.live:
         if person.password_hash and passwords.needs_rehash(person.password_hash):

@@ -1,0 +1,156 @@
+"""A service in processes of its own, as `make run` starts it, for tests that need the real server."""
+
+import base64
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tests.conftest import House
+from tests.making import make_person
+
+ROOT = Path(__file__).parent.parent
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Service:
+    """`python -m mintmark.serve` on a port of its own; ends with the test."""
+
+    def __init__(self, overrides, log):
+        self.port = free_port()
+        self.overrides = {"BIND": f"127.0.0.1:{self.port}", "LIMIT_TOKENS": "999999 per minute", **overrides}
+        self.log = log
+        self.process = None
+
+    @property
+    def settings(self):
+        return {"MINTMARK_" + name: value for name, value in self.overrides.items()}
+
+    def start(self, **environ):
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "mintmark.serve"],
+                cwd=ROOT,
+                env={**os.environ, **self.settings, **environ},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.wait()
+
+    def wait(self, seconds=15):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                return self.get("/login")
+            except OSError:
+                if self.process.poll() is not None:
+                    raise AssertionError(self.log.read_text()) from None
+                time.sleep(0.02)
+        raise AssertionError("the service did not answer: " + self.log.read_text())
+
+    def get(self, path, cookie=None, method="GET", headers=None, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            headers = {**(headers or {}), **({"Cookie": cookie} if cookie else {})}
+            connection.request(method, path, body=body, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+        finally:
+            connection.close()
+
+    def workers(self):
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [int(pid) for pid in children]
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=20)
+
+
+def cookies_of(overrides, usernames):
+    """Make people with live sessions and return their cookies, without the work of passwords."""
+    house = House(overrides)
+    house.clock.now = time.time()
+    cookies = []
+    for username in usernames:
+        make_person(house, username)
+        client = house.signed_in(username)
+        cookies.append("mintmark=" + client.get_cookie("mintmark").value)
+    house.close()
+    return cookies
+
+
+class Clients:
+    """So many clients that fetch tokens without a pause, and keep what they received."""
+
+    def __init__(self, service, path, cookies):
+        self.service, self.path = service, path
+        self.tokens, self.statuses, self.failures = [], {}, 0
+        self.slowest = 0.0
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._fetch, args=(cookie,)) for cookie in cookies]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _fetch(self, cookie):
+        connection = None
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                connection = connection or http.client.HTTPConnection("127.0.0.1", self.service.port, timeout=10)
+                connection.request("GET", self.path, headers={"Cookie": cookie})
+                answer = connection.getresponse()
+                self._keep(answer.status, answer.read(), time.monotonic() - began)
+            except (OSError, http.client.HTTPException):
+                if connection:
+                    connection.close()
+                connection = None
+                with self._lock:
+                    self.failures += 1
+                time.sleep(0.01)
+        if connection:
+            connection.close()
+
+    def _keep(self, status, body, seconds):
+        with self._lock:
+            self.statuses[status] = self.statuses.get(status, 0) + 1
+            self.slowest = max(self.slowest, seconds)
+            if status == 200:
+                self.tokens.append(body.decode())
+            else:
+                assert body == b""
+
+
+def jti_of(token):
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["jti"]
+
+
+def setup_link(text):
+    return re.search(r"/setup\?code=\w+", text)[0]
