@@ -19,7 +19,7 @@ from mintmark import commands, errors, issue, log, sessions
 from mintmark.config import Settings, take_settings
 from mintmark.models import db, writing
 from mintmark.models.base import engine_options, set_up_engine
-from mintmark.web import get_mint, home, setup, signin, token
+from mintmark.web import get_mint, home, refusals, setup, signin, token
 from mintmark.web.csrf import FormRefused, csrf_token
 from mintmark.web.environ import Environ
 from mintmark.who import make_login_manager
@@ -103,13 +103,13 @@ def _let_in() -> Response | None:
     mint = get_mint()
     if _host_name(request.host) not in mint.settings.hosts:
         log.say("request.refused", request=g.request_id, status=400, code="host", address=request.remote_addr)
-        return token.empty(400)
+        return refusals.empty(400)
     if request.environ.get("PATH_INFO", "").startswith("//"):  # Werkzeug would take the first slash off.
-        return token.answer_routing_error(NotFound())
+        return refusals.answer_routing_error(NotFound())
     if request.endpoint is None or request.endpoint in (token.ENDPOINT, "static"):
         return None
     if "Transfer-Encoding" in request.headers:  # A chunked body would be cut at the limit, not refused.
-        return token.empty(411)
+        return refusals.empty(411)
     if current_user.is_authenticated:
         _touch_session(mint)
     elif request.endpoint not in OPEN_ENDPOINTS:
@@ -132,7 +132,9 @@ def _touch_session(mint: issue.Mint) -> None:
 
 def _send_to_sign_in() -> Response:
     if request.method != "GET":
-        return Response(render_template("error.html", status=403, title="Sign in first", words="Nobody is signed in."), 403)
+        return Response(
+            render_template("error.html", status=403, title="Sign in first", words="Nobody is signed in."), 403
+        )
     wanted = request.full_path if request.query_string else request.path
     back = {"next": request.script_root + wanted} if request.path != "/" else {}
     return redirect(url_for("signin.login", **back), 303)  # type: ignore[return-value]
@@ -164,7 +166,7 @@ def _show_refusal(error: errors.MintmarkError) -> tuple[str, int]:
 
 def _show_http_error(error: HTTPException) -> Response | tuple[str, int]:
     if isinstance(error, NotFound | MethodNotAllowed) and request.endpoint != "static":
-        return token.answer_routing_error(error)
+        return refusals.answer_routing_error(error)
     words = error.description or "The request cannot be answered."
     return render_template("error.html", status=error.code, title=error.name, words=words), error.code or 500
 
@@ -176,7 +178,7 @@ def _show_bug(error: Exception) -> Response | tuple[str, int]:
     log.say("bug", request=g.get("request_id"), kind=type(error).__name__, place=_place_of(error))
     logging.getLogger("mintmark").debug("bug", exc_info=error)
     if request.endpoint in (token.ENDPOINT, None):
-        return token.empty(500)
+        return refusals.empty(500)
     words = f"Something went wrong on our side. An administrator finds it under {g.get('request_id')}."
     return render_template("error.html", status=500, title="Our mistake", words=words), 500
 

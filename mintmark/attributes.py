@@ -30,13 +30,11 @@ def declare(values: dict[str, object], *, now: float, actor: str) -> str:
     if not changed:
         return ""
     if "type" in changed:
-        _refuse_where_used(attribute)
+        see_type_may_change(attribute)
         _prepare_templates_anew()
     for name in changed:
         setattr(attribute, name, values[name])
-    log.note(
-        "attribute.revised", now=now, actor=actor, detail={"attribute": attribute.name, "fields": changed}
-    )
+    log.note("attribute.revised", now=now, actor=actor, detail={"attribute": attribute.name, "fields": changed})
     return "~"
 
 
@@ -44,7 +42,8 @@ def _prepare_templates_anew() -> None:
     db.session.execute(update(Site).values(attributes_revision=Site.attributes_revision + 1))
 
 
-def _refuse_where_used(attribute: Attribute) -> None:
+def see_type_may_change(attribute: Attribute) -> None:
+    """Raises FieldError where somebody has a value of this attribute."""
     for (values,) in db.session.execute(select(Person.attributes).execution_options(yield_per=1000)):
         if values.get(attribute.name) is not None:
             raise FieldError(f"cannot change from {attribute.type} while people have a value of it", "type")

@@ -7,7 +7,6 @@ table to SETTINGS.
 
 import os
 import re
-import stat
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +14,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mintmark.errors import ConfigurationError
-from mintmark.sealing import Sealer, SealingKey
+from mintmark.instance import private_folder, sealing_keys
+from mintmark.sealing import Sealer
 
 PREFIX = "MINTMARK_"
 SECRET_PREFIX = "MINTMARK_SECRET_"  # noqa: S105 — the beginning of a variable's name, no secret: read by imports only
 _ALL_ADDRESSES = {"", "0.0.0.0", "::", "[::]"}  # noqa: S104 — listed to be refused
-_KEY_FILE = "sealing-key"
 
 
 @dataclass(frozen=True)
@@ -112,9 +111,7 @@ def _base_url(value: str) -> str:
         and not (parts.query or parts.fragment or "@" in parts.netloc)
     )
     if not is_plain or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", parts.path) or value != value.strip():
-        raise ValueError(
-            "takes an address such as https://tokens.example.org or https://www.example.org/tokens"
-        )
+        raise ValueError("takes an address such as https://tokens.example.org or https://www.example.org/tokens")
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
@@ -204,9 +201,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             given[name.lower()] = SETTINGS[name][0](environ[variable])
         except ValueError as error:
             raise ConfigurationError(f"{variable} {error}.") from None
-    given["instance"] = _private_folder(Path(given.get("instance") or "instance").resolve())
+    given["instance"] = private_folder(Path(given.get("instance") or "instance").resolve())
     given.setdefault("database_url", f"sqlite:///{given['instance'] / 'mintmark.sqlite'}")
-    given["sealer"] = Sealer(_sealing_keys(given.pop("sealing_key", None), given["instance"]))
+    given["sealer"] = Sealer(sealing_keys(given.pop("sealing_key", None), given["instance"]))
     settings = Settings(**given)
     _refuse_what_cannot_be_safe(settings)
     return settings
@@ -216,12 +213,8 @@ def take_settings(
     overrides: Mapping[str, str] | None = None, environ: MutableMapping[str, str] = os.environ
 ) -> Settings:
     """Read the settings, some replaced by `overrides` (names without prefix), and take them out of the environment."""
-    settings = read_settings(
-        {**environ, **{PREFIX + name: value for name, value in (overrides or {}).items()}}
-    )
-    for variable in [
-        name for name in environ if name.startswith(PREFIX) and not name.startswith(SECRET_PREFIX)
-    ]:
+    settings = read_settings({**environ, **{PREFIX + name: value for name, value in (overrides or {}).items()}})
+    for variable in [name for name in environ if name.startswith(PREFIX) and not name.startswith(SECRET_PREFIX)]:
         del environ[variable]
     return settings
 
@@ -235,40 +228,3 @@ def _refuse_what_cannot_be_safe(settings: Settings) -> None:
         raise ConfigurationError(
             "MINTMARK_CROSS_SITE is 1, which browsers accept only where MINTMARK_BASE_URL is https."
         )
-
-
-def _private_folder(folder: Path) -> Path:
-    """Make the folder, or see that it is its owner's alone (0700)."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if stat.S_IMODE(folder.stat().st_mode) & 0o077:
-            folder.chmod(0o700)
-    except OSError as error:
-        raise ConfigurationError(f"The instance folder {folder} cannot be used: {error.strerror}.") from error
-    return folder
-
-
-def _sealing_keys(setting: str | None, instance: Path) -> list[SealingKey]:
-    if setting is not None:
-        return [SealingKey.parse(part) for part in setting.split(",") if part.strip()]
-    path = instance / _KEY_FILE
-    if not path.exists():
-        _write_key(path)
-    return [SealingKey.parse(line) for line in path.read_text("ascii").splitlines() if line.strip()]
-
-
-def _write_key(path: Path) -> None:
-    """Write a new key whole, or not at all: of two processes at once one wins (link fails where it exists)."""
-    _, line = SealingKey.generate()
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(line + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()

@@ -74,9 +74,7 @@ def _see_key_before_writing(connection: Connection, settings: Settings) -> None:
     """A wrong sealing key is found before anything is changed."""
     if _has_site(connection):
         row = connection.execute(text("SELECT key, sealed_check FROM site WHERE id = 1")).one()
-        site.see_sealing_key(
-            site.Site(id=1, key=row.key, sealed_check=bytes(row.sealed_check)), sealer=settings.sealer
-        )
+        site.see_sealing_key(site.Site(id=1, key=row.key, sealed_check=bytes(row.sealed_check)), sealer=settings.sealer)
 
 
 def _has_site(connection: Connection) -> bool:

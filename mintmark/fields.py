@@ -4,6 +4,7 @@ Each reader returns the checked value or raises FieldError with what to do. Text
 Unicode without NUL (PostgreSQL takes none) or lone surrogates (UTF-8 has none).
 """
 
+import json
 import math
 import re
 import unicodedata
@@ -119,9 +120,7 @@ def read_attribute(value: Any, field: str, kind: str) -> Any:
     if kind == "boolean":
         return read_boolean(value, field)
     if kind == "list":
-        return [
-            read_text(item, field, longest=MAX_TEXT, may_be_empty=True) for item in read_list(value, field)
-        ]
+        return [read_text(item, field, longest=MAX_TEXT, may_be_empty=True) for item in read_list(value, field)]
     if kind == "number":
         return read_number(value, field)
     return read_text(value, field, longest=MAX_TEXT, may_be_empty=True)
@@ -134,6 +133,27 @@ def read_number(value: Any, field: str) -> int | float:
     if not math.isfinite(value) or (isinstance(value, int) and abs(value) >= 10**MAX_DIGITS):
         raise FieldError(f"takes a finite number of at most {MAX_DIGITS} digits", field)
     return value
+
+
+def read_json(value: Any, field: str, *, depth: int = 8) -> Any:
+    """Return a JSON value of at most `depth` levels, its texts and numbers bounded. Raises FieldError."""
+    if isinstance(value, dict | list) and not depth:
+        raise FieldError("is nested too deeply", field)
+    if isinstance(value, dict):
+        names = [read_text(name, field, longest=MAX_TEXT, may_be_empty=True) for name in value]
+        return dict(zip(names, read_json([*value.values()], field, depth=depth), strict=True))
+    if isinstance(value, list):
+        return [read_json(item, field, depth=depth - 1) for item in value]
+    if isinstance(value, str):
+        return read_text(value, field, longest=MAX_TEXT, may_be_empty=True)
+    return value if value is None or isinstance(value, bool) else read_number(value, field)
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Tell whether two values are the same as JSON; to Python, true is 1 and 1 is 1.0, inside objects too."""
+    if one != other:
+        return False
+    return isinstance(one, str) or json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def _kind(value: Any) -> str:

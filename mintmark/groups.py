@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select, update
 
 from mintmark import log
 from mintmark.fields import identifier_key
 from mintmark.models import Group, Membership, db
+from mintmark.models.base import new_id
 
 
 def ids_by_key() -> dict[str, str]:
@@ -19,13 +20,24 @@ def names_by_id() -> dict[str, str]:
     return {row.id: row.name for row in db.session.execute(select(Group.id, Group.name))}
 
 
-def make(name: str, *, now: float, actor: str) -> Group:
-    """Make a group; its name is checked and free."""
-    group = Group(name=name, name_key=identifier_key(name), created_at=int(now))
+def make(name: str, *, now: float, actor: str, group_id: str | None = None) -> Group:
+    """Make a group; its name is checked and free. The random id is given where it was needed before."""
+    group = Group(id=group_id or new_id(), name=name, name_key=identifier_key(name), created_at=int(now))
     db.session.add(group)
     db.session.flush()
     log.note("group.created", now=now, actor=actor, detail={"group": group.id, "name": name})
     return group
+
+
+def respell(group_id: str, name: str) -> None:
+    """Change the case of a group's name, as it is issued. Who calls this notes it."""
+    db.session.execute(update(Group).where(Group.id == group_id).values(name=name))
+
+
+def join(memberships: Iterable[tuple[str, str]]) -> None:
+    """Put people into groups (person id, group id) that they are not in."""
+    if rows := [{"person_id": person_id, "group_id": group_id} for person_id, group_id in memberships]:
+        db.session.execute(insert(Membership), rows)
 
 
 def of_person(person_id: str) -> set[str]:
@@ -37,8 +49,6 @@ def set_of_person(person_id: str, wanted: Iterable[str]) -> bool:
     """Put a person into exactly these groups (ids); tell whether that changed anything."""
     wanted, current = set(wanted), of_person(person_id)
     if gone := current - wanted:
-        db.session.execute(
-            delete(Membership).where(Membership.person_id == person_id, Membership.group_id.in_(gone))
-        )
+        db.session.execute(delete(Membership).where(Membership.person_id == person_id, Membership.group_id.in_(gone)))
     db.session.add_all(Membership(person_id=person_id, group_id=group_id) for group_id in wanted - current)
     return wanted != current

@@ -130,9 +130,7 @@ class Mint:
         self.recorder.record(row, reader.touched)
 
 
-def make_token(
-    asset: Prepared, reader: Reader, params: Mapping[str, str], now: float, site_url: str
-) -> Issued:
+def make_token(asset: Prepared, reader: Reader, params: Mapping[str, str], now: float, site_url: str) -> Issued:
     """Render, add the site's claims, sign. Raises CannotIssue. Nothing is recorded: `Mint.issue` does that."""
     claims = make_claims(asset, reader, params, now, site_url)
     assert asset.signer is not None  # noqa: S101 — for the type checker: an asset without a fault has one.

@@ -43,9 +43,7 @@ def make(values: dict[str, Any], *, now: float, actor: str, address: str | None 
     return make_many([values], now=now, actor=actor, address=address)[0]
 
 
-def make_many(
-    entries: Sequence[dict[str, Any]], *, now: float, actor: str, address: str | None = None
-) -> list[Person]:
+def make_many(entries: Sequence[dict[str, Any]], *, now: float, actor: str, address: str | None = None) -> list[Person]:
     """Make people of checked values (FIELDS, `id`, `password_hash`, `groups` as ids) whose names are free."""
     people = [_new(values, now) for values in entries]
     db.session.add_all(people)

@@ -40,9 +40,7 @@ def readers_in_words(definition: Mapping[str, Any], group_names: Mapping[str, st
     """Say who may fetch an asset (IS-14); administrators always may. `group_names` is id → name."""
 
     def named(field: str) -> str:
-        return ", ".join(
-            sorted(group_names.get(group_id, "a group that is gone") for group_id in definition[field])
-        )
+        return ", ".join(sorted(group_names.get(group_id, "a group that is gone") for group_id in definition[field]))
 
     if definition["readers"] == "everyone":
         return "anybody who is signed in"

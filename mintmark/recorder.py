@@ -65,9 +65,7 @@ class Recorder:
             with self._turn:
                 entries = self._take()
                 if entries:
-                    self._wire.write(
-                        [entry.row for entry in entries], [e.touched for e in entries if e.touched]
-                    )
+                    self._wire.write([entry.row for entry in entries], [e.touched for e in entries if e.touched])
         except (Busy, *self._wire.failures) as failure:
             error, entries = failure, entries or self._take()
             time.sleep(0.05)  # What is broken is not asked without a pause.

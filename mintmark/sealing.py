@@ -59,9 +59,7 @@ class SealingKey:
 
     def derive(self, purpose: str) -> bytes:
         """Return 32 bytes for another purpose (RFC 5869), from which this key cannot be told."""
-        return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"mintmark:" + purpose.encode()).derive(
-            self._key
-        )
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"mintmark:" + purpose.encode()).derive(self._key)
 
 
 class Sealer:
@@ -94,9 +92,7 @@ class Sealer:
         try:
             return key._cipher.decrypt(nonce, ciphertext, _place(head, table, row, column))
         except InvalidTag as error:
-            raise SealError(
-                "A sealed value does not open: it was changed, moved, or sealed elsewhere."
-            ) from error
+            raise SealError("A sealed value does not open: it was changed, moved, or sealed elsewhere.") from error
 
     def fingerprint(self, value: bytes) -> str:
         """Return 16 hex digits that are equal for equal secrets and tell nothing without the key."""

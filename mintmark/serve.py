@@ -78,7 +78,9 @@ def _lock_instance(settings: Settings) -> int:
             return descriptor
         except BlockingIOError:
             if time.monotonic() > deadline:
-                words = f"Mintmark is serving from {settings.instance} already. Stop it first, or set MINTMARK_INSTANCE."
+                words = (
+                    f"Mintmark is serving from {settings.instance} already. Stop it first, or set MINTMARK_INSTANCE."
+                )
                 raise ConfigurationError(words) from None
         time.sleep(0.05)
 
@@ -104,9 +106,7 @@ def _prepare(app: Flask, settings: Settings) -> None:
         code = site.setup_code(sealer=settings.sealer)
         print(f"Mintmark serves on {settings.site_url} from {settings.instance}")
         if settings.base_url and not settings.is_https:
-            print(
-                "WARNING: MINTMARK_BASE_URL is not https: passwords and tokens travel so that others can read them."
-            )
+            print("WARNING: MINTMARK_BASE_URL is not https: passwords and tokens travel so that others can read them.")
         if code:
             print(f"Make the first administrator: {settings.site_url}/setup?code={code}")
         db.session.remove()

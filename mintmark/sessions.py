@@ -35,9 +35,7 @@ def end(session_id: str, *, now: float) -> None:
     db.session.execute(update(Session).where(live).values(ended_at=int(now)))
 
 
-def find_person_in_session(
-    session_id: str, *, now: float, settings: Settings
-) -> tuple[Person, Session] | None:
+def find_person_in_session(session_id: str, *, now: float, settings: Settings) -> tuple[Person, Session] | None:
     """Return the live person of a live session."""
     used_after, signed_in_after = limits(now, settings)
     statement = (

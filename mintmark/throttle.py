@@ -43,9 +43,7 @@ class Fuse:
         if not self._redis_url:
             return None
         options: Any = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25}
-        return SlidingWindowCounterRateLimiter(
-            storage_from_string(self._redis_url, wrap_exceptions=True, **options)
-        )
+        return SlidingWindowCounterRateLimiter(storage_from_string(self._redis_url, wrap_exceptions=True, **options))
 
     @property
     def is_shared(self) -> bool:
@@ -63,9 +61,7 @@ class Fuse:
         return _hit(self._here, item, key)
 
 
-def _hit(
-    limiter: SlidingWindowCounterRateLimiter, item: limits.RateLimitItem, key: tuple[str, ...]
-) -> int | None:
+def _hit(limiter: SlidingWindowCounterRateLimiter, item: limits.RateLimitItem, key: tuple[str, ...]) -> int | None:
     if limiter.hit(item, *key):
         return None
     return max(1, int(limiter.get_window_stats(item, *key).reset_time - time.time()) + 1)

@@ -43,9 +43,7 @@ class Signer:
     def sign(self, claims: Mapping[str, Any]) -> str:
         """Return the token of these claims in compact serialisation (RFC 7515 §7.1)."""
         signing_input = self._header + b"." + base64url_encode(_encode(claims).encode())
-        return (signing_input + b"." + base64url_encode(self._hmac.sign(signing_input, self._key))).decode(
-            "ascii"
-        )
+        return (signing_input + b"." + base64url_encode(self._hmac.sign(signing_input, self._key))).decode("ascii")
 
     def verify(self, token: str) -> dict[str, Any]:
         """Return the claims of a token that this very signer made. Raises jwt.InvalidSignatureError.

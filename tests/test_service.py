@@ -44,7 +44,9 @@ def assert_each_token_has_exactly_one_row(service, clients):
     assert len(set(received)) == len(received)
     assert {rows[jti] for jti in received} == {1}
     assert set(clients.statuses) <= {200, 503}
-    print(f"{len(received)} tokens, {sum(rows.values())} rows, {clients.statuses}, {clients.failures} broken connections")
+    print(
+        f"{len(received)} tokens, {sum(rows.values())} rows, {clients.statuses}, {clients.failures} broken connections"
+    )
 
 
 def test_each_token_has_exactly_one_row_while_a_worker_is_killed_every_two_seconds(service):
@@ -136,7 +138,12 @@ def test_a_worker_that_hangs_holding_everything_costs_two_seconds_and_then_503(s
 
 def start_and_read(settings, timeout=20):
     return subprocess.run(
-        [sys.executable, "-m", "mintmark.serve"], cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, timeout=timeout
+        [sys.executable, "-m", "mintmark.serve"],
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
     )
 
 
@@ -144,7 +151,9 @@ def test_a_second_one_beside_it_refuses_with_the_reason(service, tmp_path):
     service.start()
 
     same = start_and_read(service.settings)
-    other_folder = start_and_read({"MINTMARK_INSTANCE": str(tmp_path / "other"), "MINTMARK_BIND": f"127.0.0.1:{service.port}"})
+    other_folder = start_and_read(
+        {"MINTMARK_INSTANCE": str(tmp_path / "other"), "MINTMARK_BIND": f"127.0.0.1:{service.port}"}
+    )
 
     assert same.returncode == 1 and "already" in same.stderr
     assert other_folder.returncode == 1 and "cannot be served on" in other_folder.stderr
@@ -171,7 +180,9 @@ def test_it_starts_within_five_seconds_and_prints_the_link_until_it_was_used(ser
     ],
 )
 def test_what_cannot_work_stops_the_start_with_one_line(tmp_path, settings, words):
-    result = start_and_read({"MINTMARK_INSTANCE": str(tmp_path / "i"), "MINTMARK_BIND": f"127.0.0.1:{free_port()}", **settings})
+    result = start_and_read(
+        {"MINTMARK_INSTANCE": str(tmp_path / "i"), "MINTMARK_BIND": f"127.0.0.1:{free_port()}", **settings}
+    )
 
     assert result.returncode == 1
     assert result.stderr.startswith("error: ") and words in result.stderr
@@ -226,7 +237,9 @@ def test_a_chunked_body_is_refused_not_cut(service):
     service.start()
     with socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection:
         head = f"POST /login HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nTransfer-Encoding: chunked\r\n"
-        connection.sendall((head + "Content-Type: application/x-www-form-urlencoded\r\n\r\n1\r\na\r\n0\r\n\r\n").encode())
+        connection.sendall(
+            (head + "Content-Type: application/x-www-form-urlencoded\r\n\r\n1\r\na\r\n0\r\n\r\n").encode()
+        )
         assert b" 411 " in connection.recv(200).split(b"\r\n")[0]
 
 

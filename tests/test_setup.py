@@ -51,7 +51,9 @@ def test_without_the_code_there_is_nothing(house, code):
 def test_bad_input_shows_the_form_again_with_what_to_do_and_the_code_stays_good(house, username, password, field):
     client, code = house.client(), code_of(house)
 
-    answer = house.post_form(client, "/setup", page=f"/setup?code={code}", code=code, username=username, password=password)
+    answer = house.post_form(
+        client, "/setup", page=f"/setup?code={code}", code=code, username=username, password=password
+    )
 
     assert answer.status_code == 422
     assert code in answer.text and (len(password) < 5 or password not in answer.text)
@@ -75,7 +77,10 @@ def test_of_two_at_once_one_wins(house):
         data = {"csrf_token": token, "code": code, "username": name, "password": PASSWORD}
         answers.append(client.post("/setup", data=data).status_code)
 
-    threads = [threading.Thread(target=send, args=(client, token, f"a{i}")) for i, (client, token) in enumerate(zip(clients, pages, strict=True))]
+    threads = [
+        threading.Thread(target=send, args=(client, token, f"a{i}"))
+        for i, (client, token) in enumerate(zip(clients, pages, strict=True))
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -57,7 +57,10 @@ def test_the_cookie_is_http_only_lax_and_has_no_domain(made):
 
 @pytest.mark.parametrize(
     ("base_url", "start", "path"),
-    [("https://www.uni.test", "__Host-mintmark=", "Path=/;"), ("https://www.uni.test/tokens", "__Secure-mintmark=", "Path=/tokens")],
+    [
+        ("https://www.uni.test", "__Host-mintmark=", "Path=/;"),
+        ("https://www.uni.test/tokens", "__Secure-mintmark=", "Path=/tokens"),
+    ],
 )
 def test_under_https_the_cookie_is_secure_and_bound_to_host_or_path(make_house, base_url, start, path):
     house = make_house(BASE_URL=base_url)
@@ -87,7 +90,9 @@ def test_cross_site_is_a_setting_of_its_own(make_house):
 )  # fmt: skip
 def test_every_refusal_has_the_same_words_status_and_work(made, monkeypatch, username, password):
     worked = []
-    monkeypatch.setattr(passwords, "_in_turn", lambda work, *a, real=passwords._in_turn: worked.append(work) or real(work, *a))
+    monkeypatch.setattr(
+        passwords, "_in_turn", lambda work, *a, real=passwords._in_turn: worked.append(work) or real(work, *a)
+    )
 
     answer = made.post_form(made.client(), "/login", username=username, password=password)
 
@@ -283,7 +288,9 @@ def test_a_cookie_of_another_site_is_nobody(made, make_house):
 def test_a_form_that_is_not_ours_changes_nothing(made, path, token, headers):
     client = made.client()
     good = csrf_of(client.get("/login"))
-    data = {"username": "ben", "password": PASSWORD} | ({} if token is None else {"csrf_token": good if token == "good" else token})
+    data = {"username": "ben", "password": PASSWORD} | (
+        {} if token is None else {"csrf_token": good if token == "good" else token}
+    )
 
     answer = client.post(path, data=data, headers=headers)
 
@@ -303,7 +310,9 @@ def test_bodies_that_are_too_long_or_without_length_are_refused(made):
     client = made.client()
     token = csrf_of(client.get("/login"))
     large = client.post("/login", data={"csrf_token": token, "username": "u", "password": "p" * 70_000})
-    chunked = client.post("/login", environ_overrides={"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True})
+    chunked = client.post(
+        "/login", environ_overrides={"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    )
 
     assert (large.status_code, chunked.status_code) == (413, 411)
 
@@ -333,7 +342,10 @@ def test_next_is_one_of_our_pages_whatever_is_wanted(sqlite_house, wanted):
         assert re.fullmatch(r"/([a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*)?(\?after=[^/&]*)?", next_page(wanted))
 
 
-@pytest.mark.parametrize(("wanted", "location"), [("/?after=a%2Fb&evil=1", "/?after=a/b"), ("/integrations/helpdesk?x=1", "/integrations/helpdesk")])
+@pytest.mark.parametrize(
+    ("wanted", "location"),
+    [("/?after=a%2Fb&evil=1", "/?after=a/b"), ("/integrations/helpdesk?x=1", "/integrations/helpdesk")],
+)
 def test_next_is_rebuilt_from_its_parts(made, wanted, location):
     answer = made.post_form(made.client(), "/login", username="ben", password=PASSWORD, next=wanted)
 
@@ -353,7 +365,9 @@ def test_links_and_redirects_follow_the_path_of_the_base_url(make_house):
     answer = client.post("/tokens/login", data=data, base_url=base, headers={"Origin": base})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/tokens/")
     assert client.get("/tokens/a/b", base_url=base).status_code == 200
-    assert 'fetch("/tokens/a/b"' in client.get("/tokens/", base_url=base).text.replace("&#34;", '"').replace("&quot;", '"')
+    assert 'fetch("/tokens/a/b"' in client.get("/tokens/", base_url=base).text.replace("&#34;", '"').replace(
+        "&quot;", '"'
+    )
     assert client.get("/tokens", base_url=base).status_code == 200
 
 
@@ -366,7 +380,10 @@ def test_a_stranger_is_sent_to_sign_in_and_comes_back(made):
 # Passwords
 
 
-@pytest.mark.parametrize("password", ["", "short", "x" * 11, "benbenbenben", "abcabcabcabc", "a" * 40, "LongUserName", "p" * 1025, "line\nbreak-in-it"])
+@pytest.mark.parametrize(
+    "password",
+    ["", "short", "x" * 11, "benbenbenben", "abcabcabcabc", "a" * 40, "LongUserName", "p" * 1025, "line\nbreak-in-it"],
+)
 def test_weak_passwords_are_refused_with_words(password):
     with pytest.raises(FieldError):
         passwords.read_password(password, username="longusername")

@@ -177,9 +177,7 @@ def test_a_save_and_a_change_of_the_person_show_in_the_next_token(ben, made):
     ],
 )
 def test_a_declared_parameter_that_is_malformed_or_given_twice_is_400(made, query):
-    make_asset(
-        made, "param", '{"room": "{{ params.room }}"}', params=[{"name": "room", "one_of": ["a", "b"]}]
-    )
+    make_asset(made, "param", '{"room": "{{ params.room }}"}', params=[{"name": "room", "one_of": ["a", "b"]}])
     client = made.signed_in("ben")
 
     assert_empty(client.get("/param?" + query), 400)
@@ -206,24 +204,18 @@ def test_a_declared_parameter_that_is_malformed_or_given_twice_is_400(made, quer
 def test_a_bad_body_is_400(made, body, content_type):
     make_asset(made, "post", "{}", params=[{"name": "room"}], answer={"form": "json"})
 
-    assert_empty(
-        made.signed_in("ben").post("/post", data=body.encode("latin-1"), content_type=content_type), 400
-    )
+    assert_empty(made.signed_in("ben").post("/post", data=body.encode("latin-1"), content_type=content_type), 400)
 
 
 def test_a_body_without_its_length_is_400(made):
     make_asset(made, "post", "{}", answer={"form": "json"})
     environ = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
 
-    assert_empty(
-        made.signed_in("ben").post("/post", content_type="application/json", environ_overrides=environ), 400
-    )
+    assert_empty(made.signed_in("ben").post("/post", content_type="application/json", environ_overrides=environ), 400)
 
 
 def test_a_parameter_in_the_body_reaches_the_claims_and_one_given_twice_is_400(made):
-    make_asset(
-        made, "post", '{"room": "{{ params.room }}"}', params=[{"name": "room"}], answer={"form": "json"}
-    )
+    make_asset(made, "post", '{"room": "{{ params.room }}"}', params=[{"name": "room"}], answer={"form": "json"})
     client = made.signed_in("ben")
 
     assert claims_of(client.post("/post", json={"room": "a", "other": 5}).json["token"])["room"] == "a"
@@ -367,6 +359,7 @@ def test_to_a_listed_origin_every_status_carries_the_cors_headers(made):
         200: client.get("/cors?p=1", headers=listed),
         400: client.get("/cors?p=", headers=listed),
         403: made.client().get("/cors", headers=listed),
+        405: client.delete("/cors", headers=listed),
         500: client.get("/cors", headers=listed),
     }
 
@@ -374,10 +367,7 @@ def test_to_a_listed_origin_every_status_carries_the_cors_headers(made):
         assert answer.status_code == status
         assert answer.headers["Access-Control-Allow-Origin"] == LISTED
         assert answer.headers["Access-Control-Allow-Credentials"] == "true"
-        assert (
-            answer.headers["Access-Control-Expose-Headers"]
-            == "Mintmark-Request, Mintmark-Reason, Retry-After"
-        )
+        assert answer.headers["Access-Control-Expose-Headers"] == "Mintmark-Request, Mintmark-Reason, Retry-After"
         assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 

@@ -18,6 +18,7 @@ from mintmark.fields import (
     read_boolean,
     read_choice,
     read_identifier,
+    read_json,
     read_list,
     read_object,
     read_text,
@@ -72,8 +73,7 @@ def read_definition(
     if "template" in definition and "params" in definition:
         params = [param["name"] for param in definition["params"]]
         problems += [
-            ("template", str(problem))
-            for problem in payload.check(definition["template"], attributes, params)
+            ("template", str(problem)) for problem in payload.check(definition["template"], attributes, params)
         ]
     if problems:
         raise InvalidFields(problems)
@@ -143,15 +143,10 @@ def _answer(value: Any) -> dict[str, Any]:
 
 
 def _beside(value: Any, field: str) -> dict[str, Any]:
-    beside = read_object(value, "answer")
+    beside: dict[str, Any] = read_json(read_object(value, "answer"), "answer")
     if field in beside:
         raise FieldError(f"“{field}” is the token’s own field and cannot stand in beside", "answer")
-    try:
-        text = json.dumps(beside, allow_nan=False)
-        text.encode()
-    except (TypeError, ValueError, RecursionError):
-        raise FieldError("beside takes plain JSON values", "answer") from None
-    if len(text) > _BESIDE_CHARACTERS:
+    if len(json.dumps(beside)) > _BESIDE_CHARACTERS:
         raise FieldError(f"beside is longer than {_BESIDE_CHARACTERS} characters", "answer")
     return beside
 
@@ -228,7 +223,5 @@ FIELDS = (*_READERS, "readers", "editors")
 def _check_together(definition: Mapping[str, Any]) -> list[tuple[str, str]]:
     lifetime, backdate = definition.get("lifetime"), definition.get("backdate", 0)
     if lifetime is not None and lifetime < backdate + 10:
-        return [
-            ("lifetime", f"is {lifetime}; with a backdate of {backdate} it takes at least {backdate + 10}")
-        ]
+        return [("lifetime", f"is {lifetime}; with a backdate of {backdate} it takes at least {backdate + 10}")]
     return []

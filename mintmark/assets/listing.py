@@ -12,7 +12,7 @@ PAGE_SIZE = 50
 
 
 def fetchable(person: Person, *, after: str = "") -> tuple[list[tuple[Asset, dict[str, Any]]], bool]:
-    """Return one page of the live assets that a person may fetch, with their definitions, and whether more follow."""
+    """Return a page of the live assets that a person may fetch, with definitions, and whether more follow."""
     statement = (
         select(Asset, Revision.definition)
         .join(Revision, (Revision.asset_id == Asset.id) & (Revision.number == Asset.revision))

@@ -80,9 +80,7 @@ def load_prepared(engine: Engine, sealer: Sealer, asset_id: str, revision: int) 
     try:
         with engine.connect() as connection:
             definition, secret_id, sealed = connection.execute(statement).one()
-            attributes = {
-                name: kind for name, kind in connection.execute(select(Attribute.name, Attribute.type))
-            }
+            attributes = {name: kind for name, kind in connection.execute(select(Attribute.name, Attribute.type))}
     except DBAPIError as error:
         raise Busy("The database does not answer.") from error
     open_key = partial(sealer.open, sealed, table="secret", row=secret_id, column="sealed")
@@ -106,9 +104,7 @@ def prepare(
     except payload.TemplateError as error:
         fault = template_fault(error, "template_refused")
     except (SealError, jwt.PyJWTError) as error:
-        hint = (
-            "See that MINTMARK_SEALING_KEY is the one the secret was sealed with, or enter the secret anew."
-        )
+        hint = "See that MINTMARK_SEALING_KEY is the one the secret was sealed with, or enter the secret anew."
         words = str(error) if isinstance(error, SealError) else "The secret cannot sign."
         fault = CannotIssue("key_unusable", words, hint=hint)
     readers = definition["readers"]

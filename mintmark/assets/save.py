@@ -8,6 +8,7 @@ from sqlalchemy import delete, select
 from mintmark import log
 from mintmark.assets.secrets import SecretValue, check_secret, keep, open_secret
 from mintmark.errors import FieldError, SealError
+from mintmark.fields import is_same
 from mintmark.models import Access, Asset, Revision, Secret, db
 from mintmark.models.base import new_id
 from mintmark.sealing import Sealer
@@ -23,9 +24,7 @@ def current_revision(asset: Asset) -> Revision:
     return db.session.get_one(Revision, (asset.id, asset.revision))
 
 
-def create(
-    definition: dict[str, Any], secret: SecretValue, *, sealer: Sealer, now: float, actor: str
-) -> Asset:
+def create(definition: dict[str, Any], secret: SecretValue, *, sealer: Sealer, now: float, actor: str) -> Asset:
     """Make an asset of a checked definition, as revision 1. Raises FieldError where the path is taken."""
     if find_asset(definition["path"]):
         raise FieldError("is taken by another asset", "path")
@@ -59,20 +58,16 @@ def revise(
     """
     before = current_revision(asset)
     present = db.session.get_one(Secret, before.secret_id)
-    changed = [name for name in definition if before.definition.get(name) != definition[name]]
-    if _is_other_secret(secret, present, sealer):
+    changed = [name for name in definition if not is_same(before.definition.get(name), definition[name])]
+    if is_other_secret(secret, present, sealer=sealer):
         changed.append("secret")
     if not changed:
         return []
     if secret is None and "algorithm" in changed:
-        check_secret(
-            open_secret(present, sealer=sealer), algorithm=definition["algorithm"], weak=present.weak
-        )
+        check_secret(open_secret(present, sealer=sealer), algorithm=definition["algorithm"], weak=present.weak)
     if "path" in changed and find_asset(definition["path"]):
         raise FieldError("is taken by another asset", "path")
-    secret_id = (
-        keep(secret, asset.id, sealer=sealer, now=now) if secret and "secret" in changed else present.id
-    )
+    secret_id = keep(secret, asset.id, sealer=sealer, now=now) if secret and "secret" in changed else present.id
     asset.revision += 1
     for name, value in _columns(definition).items():
         setattr(asset, name, value)
@@ -95,14 +90,15 @@ def trash(asset: Asset, *, now: float, actor: str) -> None:
     )
 
 
-def _is_other_secret(secret: SecretValue | None, present: Secret, sealer: Sealer) -> bool:
+def is_other_secret(secret: SecretValue | None, present: Secret, *, sealer: Sealer) -> bool:
+    """Tell whether saving this secret would change anything; None keeps the present one."""
     if secret is None:
         return False
     try:
-        is_same = hmac.compare_digest(open_secret(present, sealer=sealer), secret.value)
+        is_equal = hmac.compare_digest(open_secret(present, sealer=sealer), secret.value)
     except SealError:
         return True  # What does not open is replaced.
-    return not is_same or secret.weak != present.weak
+    return not is_equal or secret.weak != present.weak
 
 
 def _columns(definition: dict[str, Any]) -> dict[str, Any]:
@@ -115,9 +111,7 @@ def _columns(definition: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _add_revision(
-    asset: Asset, definition: dict[str, Any], secret_id: str, *, now: float, actor: str
-) -> None:
+def _add_revision(asset: Asset, definition: dict[str, Any], secret_id: str, *, now: float, actor: str) -> None:
     db.session.flush()
     db.session.add(
         Revision(

@@ -72,17 +72,13 @@ def _decode(text: str, encoding: str) -> bytes:
             return base64.b64decode(text, validate=True)
         if not set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="):
             _refuse(encoding)
-        return base64.b64decode(
-            text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), altchars=b"-_", validate=True
-        )
+        return base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         _refuse(encoding)
 
 
 def _refuse(encoding: str) -> Any:
-    raise FieldError(
-        f"is not {encoding}. If the relying party shows it so, give it as text", "secret"
-    ) from None
+    raise FieldError(f"is not {encoding}. If the relying party shows it so, give it as text", "secret") from None
 
 
 def keep(secret: SecretValue, asset_id: str, *, sealer: Sealer, now: float) -> str:

@@ -61,9 +61,7 @@ def writing() -> Iterator[OrmSession]:
     except DBAPIError as error:
         session.rollback()
         if is_unavailable(error):
-            raise Busy(
-                "The database cannot be written at this moment. Try again in a few seconds."
-            ) from error
+            raise Busy("The database cannot be written at this moment. Try again in a few seconds.") from error
         raise
     except BaseException:
         session.rollback()
@@ -107,9 +105,7 @@ class WriteQueue:
                 return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise Busy(
-                        "Too much is being written at this moment. Try again in a few seconds."
-                    ) from None
+                    raise Busy("Too much is being written at this moment. Try again in a few seconds.") from None
             time.sleep(pause)
             pause = min(pause * 1.5, 0.005)
 
@@ -136,9 +132,7 @@ def set_up_engine(engine: Engine, settings: Settings) -> None:
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = (
-            None  # We say BEGIN ourselves, also around DDL, so that all of it rolls back.
-        )
+        connection.isolation_level = None  # We say BEGIN ourselves, also around DDL, so that all of it rolls back.
         for pragma in sqlite_pragmas(settings):
             connection.execute(pragma)
 

@@ -30,9 +30,7 @@ SELECT a.id, a.revision, a.live, site.attributes_revision, s.last_used_at,
   LEFT JOIN person p ON p.id = {person} AND p.live
  WHERE site.id = 1
 """
-_INSERT = (
-    f"INSERT INTO log ({', '.join(_ROW_COLUMNS)}) VALUES ({', '.join(':' + name for name in _ROW_COLUMNS)})"  # noqa: S608 — our own column names
-)
+_INSERT = f"INSERT INTO log ({', '.join(_ROW_COLUMNS)}) VALUES ({', '.join(':' + name for name in _ROW_COLUMNS)})"  # noqa: S608 — our own column names
 _TOUCH = "UPDATE session SET last_used_at = :now WHERE id = :session AND last_used_at < :now"
 
 

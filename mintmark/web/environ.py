@@ -27,9 +27,7 @@ class Environ:
         self._base_path = settings.base_path
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        request = {
-            name: value for name, value in environ.items() if name in _NAMES or name.startswith(_PREFIXES)
-        }
+        request = {name: value for name, value in environ.items() if name in _NAMES or name.startswith(_PREFIXES)}
         request["wsgi.url_scheme"] = self._scheme
         if self._base_path:
             path = request.get("PATH_INFO", "")

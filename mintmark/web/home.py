@@ -42,9 +42,7 @@ def _example(url: str, answer: dict[str, Any], params: list[str]) -> str:
     check = 'if (!answer.ok) throw new Error(answer.headers.get("Mintmark-Reason") ?? answer.status);'
     if answer["form"] == "raw":
         return f"{head}\n{check}\nconst token = await answer.text();"
-    field = "".join(
-        character if character.isalnum() or character == "_" else "" for character in answer["field"]
-    )
+    field = "".join(character if character.isalnum() or character == "_" else "" for character in answer["field"])
     taken = (
         f"token = (await answer.json()).{field}"
         if field == answer["field"]

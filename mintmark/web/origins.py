@@ -26,39 +26,31 @@ def own_origin(request: Request, settings: Settings) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def see_origin(request: Request, settings: Settings, listed: Set[str] = frozenset()) -> str | None:
-    """Return the listed origin that asks, None where the request is ours. Raises OriginRefused.
+def see_origin(request: Request, settings: Settings, listed: Set[str] = frozenset()) -> None:
+    """Raises OriginRefused unless the request is ours, a listed origin's, or a GET navigation.
 
-    A GET navigation (somebody followed a link) passes from anywhere: the page that linked
+    A navigation (somebody followed a link) passes from anywhere: the page that linked
     cannot read what it gives.
     """
-    headers = request.headers
+    headers, friends = request.headers, {own_origin(request, settings), *listed}
     if "prefetch" in headers.get("Sec-Purpose", headers.get("Purpose", "")):
         raise OriginRefused("A prefetch gets no token.")
-    origin, ours = headers.get("Origin"), own_origin(request, settings)
-    if origin in listed:
-        return origin
-    if origin is not None and origin != ours:
+    origin, site, referer = headers.get("Origin"), headers.get("Sec-Fetch-Site"), headers.get("Referer")
+    if origin is not None and origin not in friends:
         raise OriginRefused("The request comes from an origin that is not listed.")
-    site = headers.get("Sec-Fetch-Site")
-    if site in ("same-origin", "none") or origin == ours and site is None:
-        return None
-    if site is None:
-        return _see_referer(headers.get("Referer"), ours, listed)
-    if (
-        request.method == "GET"
-        and headers.get("Sec-Fetch-Mode") == "navigate"
-        and headers.get("Sec-Fetch-Dest") == "document"
-    ):
-        return None
-    if _origin_of(headers.get("Referer")) in listed:
-        return None
-    raise OriginRefused("The request comes from another site and is not a navigation.")
+    if origin in listed or site in ("same-origin", "none"):
+        return
+    if site is None and (origin is not None or referer is None):
+        return
+    if _origin_of(referer) in (friends if site is None else listed) or _is_navigation(request):
+        return
+    raise OriginRefused("The request comes from a page of another origin and is not a navigation.")
 
 
-def _see_referer(referer: str | None, ours: str, listed: Set[str]) -> None:
-    if referer is not None and _origin_of(referer) not in {ours, *listed}:
-        raise OriginRefused("The request comes from a page of another origin.")
+def _is_navigation(request: Request) -> bool:
+    """Only a GET of the address bar or a link; a frame, an object or a form is none."""
+    mode, target = request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest")
+    return request.method == "GET" and mode == "navigate" and target == "document"
 
 
 def _origin_of(address: str | None) -> str | None:

@@ -30,13 +30,9 @@ def make_first_administrator() -> Response | tuple[str, int]:
     try:
         values = site.read_first_administrator(username, request.form.get("password", ""))
         with writing():
-            person = site.set_up(
-                code, values, sealer=get_mint().settings.sealer, now=now, address=request.remote_addr
-            )
+            person = site.set_up(code, values, sealer=get_mint().settings.sealer, now=now, address=request.remote_addr)
             begin_session(person, now)
     except InvalidFields as error:
         site.see_setup_code(code, sealer=get_mint().settings.sealer)
-        return render_template(
-            "setup.html", code=code, username=username[:150], problems=dict(error.problems)
-        ), 422
+        return render_template("setup.html", code=code, username=username[:150], problems=dict(error.problems)), 422
     return redirect(next_page(None), 303)  # type: ignore[return-value]

@@ -18,9 +18,7 @@ from mintmark.web.next_page import next_page
 from mintmark.who import SignedIn
 
 bp = Blueprint("signin", __name__)
-WRONG = (
-    "This name and password do not belong together. Try again, or ask an administrator for a new password."
-)
+WRONG = "This name and password do not belong together. Try again, or ask an administrator for a new password."
 
 
 @bp.get("/login")
@@ -60,15 +58,11 @@ def logout() -> Response:
         with writing():
             sessions.end(current_user.get_id(), now=now)
             person_id = current_user.person.id
-            log.note(
-                "person.signed_out", now=now, actor=person_id, address=request.remote_addr, person=person_id
-            )
+            log.note("person.signed_out", now=now, actor=person_id, address=request.remote_addr, person=person_id)
     logout_user()
     session.clear()
     response: Response = redirect(next_page(None), 303)  # type: ignore[assignment]
-    response.headers["Clear-Site-Data"] = (
-        '"storage"'  # Never "cookies": that signs people out of the whole domain.
-    )
+    response.headers["Clear-Site-Data"] = '"storage"'  # Never "cookies": that signs people out of the whole domain.
     return response
 
 
@@ -96,9 +90,7 @@ def _count_attempt(username: str, now: float) -> None:
             waits = [throttle.count_attempt(keys, settings.limit_sign_in, now=now)]
     over = [wait for wait in waits if wait is not None]
     if over:
-        log.say(
-            "person.sign_in_refused", request=g.request_id, code="limit_reached", address=request.remote_addr
-        )
+        log.say("person.sign_in_refused", request=g.request_id, code="limit_reached", address=request.remote_addr)
         raise LimitReached(max(over))
 
 
@@ -135,9 +127,7 @@ def _why(person: Person | None, is_right: bool) -> str:
     return "switched_off" if is_right else "wrong_password"
 
 
-def _form(
-    username: str, problem: str, status: int, headers: dict[str, str]
-) -> tuple[str, int, dict[str, str]]:
+def _form(username: str, problem: str, status: int, headers: dict[str, str]) -> tuple[str, int, dict[str, str]]:
     page = render_template(
         "login.html", username=username[:MAX_USERNAME], next=request.form.get("next", ""), problem=problem
     )

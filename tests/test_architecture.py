@@ -1,0 +1,175 @@
+"""The house: arrows point down, the core knows no request, and what is said in README is true."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODULES = {path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__"): path
+           for path in [ROOT / "app.py", *(ROOT / "mintmark").rglob("*.py")]}  # fmt: skip
+KNOWS_THE_REQUEST = ("app", "mintmark.who", "mintmark.web")
+PURE = (
+    "mintmark.payload",
+    "mintmark.tokens",
+    "mintmark.sealing",
+    "mintmark.paths",
+    "mintmark.errors",
+    "mintmark.moment",
+    "mintmark.fields",
+)
+
+
+def imports_of(path):
+    """Return the names that a module imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def is_within(name, places):
+    return any(name == place or name.startswith(place + ".") for place in places)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_only_the_front_door_who_and_web_know_flasks_request(module):
+    known = {"flask.request", "flask.session", "flask.g", "flask_login.current_user", "flask.current_app"}
+    if not is_within(module, KNOWS_THE_REQUEST):
+        assert imports_of(MODULES[module]) & known == set()
+
+
+@pytest.mark.parametrize("module", sorted(module for module in MODULES if is_within(module, PURE)))
+def test_what_is_pure_imports_neither_flask_nor_a_database(module):
+    impure = {name.partition(".")[0] for name in imports_of(MODULES[module])} & {
+        "flask",
+        "sqlalchemy",
+        "flask_sqlalchemy",
+        "time",
+        "app",
+    }
+    ours = {name for name in imports_of(MODULES[module]) if name.startswith("mintmark.")}
+
+    assert impure == set()
+    assert all(is_within(name, PURE) for name in ours), ours
+
+
+def test_one_module_signs_and_one_seals():
+    users = {library: {module for module, path in MODULES.items() if is_within_any(imports_of(path), library)}
+             for library in ("jwt", "cryptography", "argon2")}  # fmt: skip
+
+    assert users["jwt"] <= {"mintmark.tokens", "mintmark.assets.prepare"}
+    assert users["cryptography"] == {"mintmark.sealing"}
+    assert users["argon2"] == {"mintmark.passwords"}
+
+
+def is_within_any(names, library):
+    return any(is_within(name, [library]) for name in names)
+
+
+def test_arrows_point_down():
+    floors = [
+        "mintmark.errors",
+        "mintmark.models",
+        "mintmark.assets",
+        "mintmark.issue",
+        "mintmark.web",
+        "mintmark.commands",
+        "app",
+    ]
+    for number, floor in enumerate(floors):
+        for module, path in MODULES.items():
+            if is_within(module, [floor]):
+                above = {name for name in imports_of(path) if is_within(name, floors[number + 1 :])}
+                assert above <= {"mintmark.web.get_mint"} | (
+                    {"mintmark.web"} if floor == "mintmark.commands" else set()
+                ), (module, above)
+
+
+def test_nothing_of_the_core_loads_what_only_commands_need():
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import app, sys; print(*sys.modules)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    assert {"yaml", "mintmark.site_file", "alembic", "redis"} & set(loaded) == set()
+
+
+def test_every_function_is_short_enough_to_read_at_once():
+    lengths = {}
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                lengths[f"{module}.{node.name}"] = node.end_lineno - node.lineno + 1
+    ordered = sorted(lengths.values())
+    print(
+        f"{len(ordered)} functions, median {ordered[len(ordered) // 2]}, p90 {ordered[len(ordered) * 9 // 10]}, longest {ordered[-1]}"
+    )
+
+    assert {name: lines for name, lines in lengths.items() if lines > 45} == {}
+    assert ordered[len(ordered) * 9 // 10] <= 30
+
+
+def test_every_module_is_one_room():
+    lines = {module: len(path.read_text().splitlines()) for module, path in MODULES.items()}
+
+    assert {module: count for module, count in lines.items() if count > 250} == {}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_every_module_opens_with_its_job(module):
+    assert (ast.get_docstring(ast.parse(MODULES[module].read_text())) or "").strip()
+
+
+def test_readme_lists_every_event_and_command(sqlite_house):
+    from mintmark.log import EVENTS
+
+    readme = (ROOT / "README.md").read_text()
+    assert dict(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \| (.*) \|$", readme, re.M)) == EVENTS
+    for name in ("init", "create-admin", "site export", "site import", "mint", "check", "log export"):
+        assert f"| `{name}" in readme
+        assert sqlite_house.run(*name.split(), "--help").exit_code == 0
+
+
+def test_every_event_that_the_code_notes_is_in_the_table():
+    from mintmark.log import EVENTS
+
+    noted = set()
+    for path in MODULES.values():
+        noted |= set(re.findall(r'(?:note|record)\(\s*"([a-z]+\.[a-z_]+)"', path.read_text()))
+    assert noted == set(EVENTS)
+
+
+def test_no_lock_or_project_file_names_a_registry():
+    for path in [
+        *ROOT.glob("requirements-*.lock"),
+        ROOT / "tests/package-lock.json",
+        ROOT / "pyproject.toml",
+        ROOT / "Makefile",
+    ]:
+        assert (
+            re.search(r'"resolved"|--(extra-)?index-url|--find-links|registry\.|pypi\.|pythonhosted', path.read_text())
+            is None
+        ), path
+
+
+def test_every_door_that_is_open_to_strangers_stands_in_the_list(sqlite_house):
+    from app import OPEN_ENDPOINTS
+
+    client = sqlite_house.client()
+    for rule in sqlite_house.app.url_map.iter_rules():
+        if rule.endpoint in OPEN_ENDPOINTS or "<" in rule.rule:
+            continue
+        for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
+            answer = client.open(rule.rule, method=method)
+            assert answer.status_code == (303 if method == "GET" else 403), (rule, method)
+    assert OPEN_ENDPOINTS <= {rule.endpoint for rule in sqlite_house.app.url_map.iter_rules()}
