@@ -12,13 +12,14 @@ from typing import Any
 
 from flask import Flask, Response, g, redirect, render_template, request, url_for
 from flask_login import current_user
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from mintmark import commands, errors, issue, log, sessions
 from mintmark.config import Settings, take_settings
 from mintmark.models import db, writing
-from mintmark.models.base import engine_options, set_up_engine
+from mintmark.models.base import engine_options, is_unavailable, set_up_engine
 from mintmark.web import get_mint, home, refusals, setup, signin, token
 from mintmark.web.csrf import FormRefused, csrf_token
 from mintmark.web.environ import Environ
@@ -156,10 +157,10 @@ def _send_off(response: Response) -> Response:
     return response
 
 
-def _show_refusal(error: errors.MintmarkError) -> tuple[str, int]:
+def _show_refusal(error: errors.MintmarkError) -> Response | tuple[str, int]:
     kind = next((kind for kind in PAGES if isinstance(error, kind)), None)
     if kind is None:
-        raise error
+        return _show_bug(error)
     status, title = PAGES[kind]
     return render_template("error.html", status=status, title=title, words=str(error)), status
 
@@ -173,8 +174,8 @@ def _show_http_error(error: HTTPException) -> Response | tuple[str, int]:
 
 def _show_bug(error: Exception) -> Response | tuple[str, int]:
     """Anything else is a bug of ours: said in the log by its kind and place, and to the asker by its id only."""
-    if isinstance(error, errors.MintmarkError):
-        return _show_refusal(error)
+    if isinstance(error, DBAPIError) and is_unavailable(error):
+        return _show_refusal(errors.Busy("The database does not answer at this moment. Try again in a few seconds."))
     log.say("bug", request=g.get("request_id"), kind=type(error).__name__, place=_place_of(error))
     logging.getLogger("mintmark").debug("bug", exc_info=error)
     if request.endpoint in (token.ENDPOINT, None):

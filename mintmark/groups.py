@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from mintmark import log
 from mintmark.fields import identifier_key
@@ -38,6 +38,14 @@ def join(memberships: Iterable[tuple[str, str]]) -> None:
     """Put people into groups (person id, group id) that they are not in."""
     if rows := [{"person_id": person_id, "group_id": group_id} for person_id, group_id in memberships]:
         db.session.execute(insert(Membership), rows)
+
+
+def leave(memberships: Iterable[tuple[str, str]]) -> None:
+    """Take people out of groups (person id, group id)."""
+    is_that_one = (Membership.person_id == bindparam("person")) & (Membership.group_id == bindparam("group"))
+    statement = delete(Membership).where(is_that_one)
+    if rows := [{"person": person_id, "group": group_id} for person_id, group_id in memberships]:
+        db.session.connection().execute(statement, rows)
 
 
 def of_person(person_id: str) -> set[str]:

@@ -53,7 +53,7 @@ def main() -> None:
         app = create_app()
         settings: Settings = app.extensions["mintmark"].settings
         _see_no_debug(app)
-        lock = _lock_instance(settings)
+        lock = lock_instance(settings)
         _see_port_is_free(settings)
         _prepare(app, settings)
     except ConfigurationError as error:
@@ -68,7 +68,7 @@ def _see_no_debug(app: Flask) -> None:
         raise ConfigurationError("Debug mode shows source and variables to everybody; take FLASK_DEBUG away.")
 
 
-def _lock_instance(settings: Settings) -> int:
+def lock_instance(settings: Settings) -> int:
     """Hold the instance folder for this service; its workers inherit the lock, so it ends with the last of them."""
     descriptor = os.open(settings.instance / "serving.lock", os.O_CREAT | os.O_RDWR, 0o600)
     deadline = time.monotonic() + _WAIT_SECONDS

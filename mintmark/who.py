@@ -7,9 +7,11 @@ both ask `session_id_of` first, and both hold the session to `mintmark.sessions.
 
 from typing import Any
 
-from flask import Request, session
-from flask_login import LoginManager
+from flask import Request, g, session
+from flask_login import AnonymousUserMixin, LoginManager
+from sqlalchemy.exc import DBAPIError
 
+from mintmark.errors import Busy
 from mintmark.models import Person, Session
 from mintmark.sessions import find_person_in_session
 
@@ -50,7 +52,11 @@ def make_login_manager(now: Any, settings: Any) -> LoginManager:
 
     @manager.user_loader
     def load(session_id: str) -> SignedIn | None:
-        found = find_person_in_session(session_id, now=now(), settings=settings)
+        try:
+            found = find_person_in_session(session_id, now=now(), settings=settings)
+        except DBAPIError as error:
+            g._login_user = AnonymousUserMixin()  # The page that says so must not ask again.
+            raise Busy("The database does not answer at this moment. Try again in a few seconds.") from error
         return SignedIn(*found) if found else None
 
     return manager

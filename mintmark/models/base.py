@@ -7,6 +7,7 @@ begins, and commits on the way out: once, as the last step of a view or command.
 
 import fcntl
 import os
+import sqlite3
 import threading
 import time
 import uuid
@@ -18,7 +19,7 @@ from weakref import WeakKeyDictionary
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger, Engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Session as OrmSession
 
@@ -133,8 +134,11 @@ def set_up_engine(engine: Engine, settings: Settings) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # We say BEGIN ourselves, also around DDL, so that all of it rolls back.
-        for pragma in sqlite_pragmas(settings):
-            connection.execute(pragma)
+        try:
+            for pragma in sqlite_pragmas(settings):
+                connection.execute(pragma)
+        except sqlite3.Error as error:
+            raise OperationalError("PRAGMA", None, error) from error
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Any) -> None:

@@ -1,5 +1,6 @@
 """Home: the assets that this person may fetch, each with its path and a copy-ready example."""
 
+import json
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
@@ -31,28 +32,26 @@ def _shown(path: str, name: str, definition: dict[str, Any]) -> dict[str, Any]:
         "url": url,
         "lifetime": definition["lifetime"],
         "params": needed,
+        "methods": definition["answer"]["methods"],
         "example": _example(url, definition["answer"], needed),
     }
 
 
 def _example(url: str, answer: dict[str, Any], params: list[str]) -> str:
     """Return JavaScript for a page of this site that fetches the token."""
-    query = "?" + "&".join(f"{name}=…" for name in params) if params else ""
-    head = f'const answer = await fetch("{url}{query}", {{cache: "no-store"}});'
     check = 'if (!answer.ok) throw new Error(answer.headers.get("Mintmark-Reason") ?? answer.status);'
-    if answer["form"] == "raw":
-        return f"{head}\n{check}\nconst token = await answer.text();"
-    field = "".join(character if character.isalnum() or character == "_" else "" for character in answer["field"])
-    taken = (
-        f"token = (await answer.json()).{field}"
-        if field == answer["field"]
-        else f'token = (await answer.json())["{answer["field"]}"]'
+    take = "await answer.text()"
+    if answer["form"] == "json":
+        take = f"(await answer.json())[{json.dumps(answer['field'])}]"
+    return f"{_request(url, answer['methods'], params)}\n{check}\nconst token = {take};"
+
+
+def _request(url: str, methods: list[str], params: list[str]) -> str:
+    if "GET" in methods:
+        query = "?" + "&".join(f"{name}=…" for name in params) if params else ""
+        return f'const answer = await fetch("{url}{query}", {{cache: "no-store"}});'
+    body = ", ".join(f'{name}: "…"' for name in params)
+    return (
+        f'const answer = await fetch("{url}", {{\n  method: "POST",\n'
+        f'  headers: {{"Content-Type": "application/json"}},\n  body: JSON.stringify({{{body}}}),\n}});'
     )
-    if "GET" not in answer["methods"]:
-        head = (
-            f'const answer = await fetch("{url}", {{\n  method: "POST",\n'
-            '  headers: {"Content-Type": "application/json"},\n  body: JSON.stringify({'
-            + ", ".join(f'{name}: "…"' for name in params)
-            + "}),\n});"
-        )
-    return f"{head}\n{check}\nconst {taken};"
