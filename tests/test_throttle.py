@@ -5,6 +5,7 @@ import os
 import pytest
 import redis
 
+from mintmark import throttle
 from mintmark.config import Limit
 from mintmark.models import writing
 from mintmark.throttle import Fuse, attempt_keys, count_attempt
@@ -30,28 +31,40 @@ def shared():
 def test_the_fuse_lets_so_many_through_and_says_how_long_to_wait():
     fuse = Fuse(None)
 
-    assert [fuse.hit(Limit(3, 60), "ben", "a") for _ in range(3)] == [None] * 3
-    assert 1 <= fuse.hit(Limit(3, 60), "ben", "a") <= 121
-    assert fuse.hit(Limit(3, 60), "ben", "b") is None
+    assert [fuse.hit(Limit(3, 60), "ben", "a", now=START) for _ in range(3)] == [None] * 3
+    assert 1 <= fuse.hit(Limit(3, 60), "ben", "a", now=START) <= 121
+    assert fuse.hit(Limit(3, 60), "ben", "b", now=START) is None
+    assert fuse.hit(Limit(3, 60), "ben", "a", now=START + 120) is None
+
+
+def test_the_fuse_forgets_what_is_over_and_stays_in_bounds(monkeypatch):
+    monkeypatch.setattr(throttle, "_MAX_KEPT", 50)
+    fuse = Fuse(None)
+    for number in range(500):
+        assert fuse.hit(Limit(1, 60), str(number), now=START + number) is None
+
+    assert len(fuse._here._windows) <= 51
 
 
 def test_in_redis_two_processes_count_together(shared):
     first, second = Fuse(shared), Fuse(shared)
 
-    assert [fuse.hit(Limit(2, 60), "k") for fuse in (first, second)] == [None, None]
-    assert first.hit(Limit(2, 60), "k") and second.hit(Limit(2, 60), "k")
+    assert [fuse.hit(Limit(2, 60), "k", now=START) for fuse in (first, second)] == [None, None]
+    assert first.hit(Limit(2, 60), "k", now=START) and second.hit(Limit(2, 60), "k", now=START)
 
 
 def test_without_redis_each_counts_here_and_does_not_ask_again_at_once():
     fuse = Fuse("redis://127.0.0.1:9/0")
     assert fuse.is_shared
 
-    assert [bool(fuse.hit(Limit(2, 60), "k")) for _ in range(4)] == [False, False, True, True]
+    assert [bool(fuse.hit(Limit(2, 60), "k", now=START)) for _ in range(4)] == [False, False, True, True]
     assert not fuse.is_shared
 
 
 def test_sign_in_is_counted_in_redis_where_there_is_one_and_tokens_too(make_house, shared):
-    house, other = (make_house(REDIS_URL=shared, LIMIT_SIGN_IN="2 per minute", LIMIT_TOKENS="2 per minute") for _ in range(2))
+    house, other = (
+        make_house(REDIS_URL=shared, LIMIT_SIGN_IN="2 per minute", LIMIT_TOKENS="2 per minute") for _ in range(2)
+    )
     make_person(house, "ben")
     make_asset(house, "a")
 

@@ -80,14 +80,12 @@ def _count_attempt(username: str, now: float) -> None:
     settings = get_mint().settings
     secret = settings.sealer.keys[0].derive("attempts")
     keys = throttle.attempt_keys(identifier_key(username[: MAX_USERNAME * 4]), request.remote_addr, secret)
-    waits = (
-        [get_mint().fuse.hit(settings.limit_sign_in, "sign-in", key) for key in keys]
-        if get_mint().fuse.is_shared
-        else None
-    )
-    if waits is None:
+    fuse, limit = get_mint().fuse, settings.limit_sign_in
+    if fuse.is_shared:
+        waits = [fuse.hit(limit, "sign-in", key, now=now) for key in keys]
+    else:
         with writing():
-            waits = [throttle.count_attempt(keys, settings.limit_sign_in, now=now)]
+            waits = [throttle.count_attempt(keys, limit, now=now)]
     over = [wait for wait in waits if wait is not None]
     if over:
         log.say("person.sign_in_refused", request=g.request_id, code="limit_reached", address=request.remote_addr)

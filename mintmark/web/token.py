@@ -17,7 +17,7 @@ from werkzeug.routing import BaseConverter, Rule
 from mintmark import errors, paths
 from mintmark.assets.params import read_params
 from mintmark.assets.prepare import Prepared
-from mintmark.issue import Issued, Mint
+from mintmark.issue import Issued
 from mintmark.readers import Reader, see_that_may_fetch
 from mintmark.web import get_mint
 from mintmark.web.origins import OriginRefused, see_origin
@@ -47,7 +47,7 @@ def _fetch(asking: Asking, path: str) -> Response:
         return _preflight(asking, asset)
     reader = _see_signed_in(asking.reader)
     see_that_may_fetch(asset, reader)
-    _see_limit(mint, asset, reader)
+    _see_limit(asking, asset, reader)
     params = read_params(asset, _given())
     issued = mint.issue(asset, reader, params, asking.occasion)
     return _answer(asking, asset, issued)
@@ -74,8 +74,9 @@ def _see_signed_in(reader: Reader | None) -> Reader:
     return reader
 
 
-def _see_limit(mint: Mint, asset: Prepared, reader: Reader) -> None:
-    wait = mint.fuse.hit(mint.settings.limit_tokens, reader.id, asset.id)
+def _see_limit(asking: Asking, asset: Prepared, reader: Reader) -> None:
+    mint = asking.mint
+    wait = mint.fuse.hit(mint.settings.limit_tokens, reader.id, asset.id, now=asking.now)
     if wait is not None:
         raise errors.LimitReached(wait)
 
