@@ -44,6 +44,7 @@ def _prepare_templates_anew() -> None:
 
 def see_type_may_change(attribute: Attribute) -> None:
     """Raises FieldError where somebody has a value of this attribute."""
-    for (values,) in db.session.execute(select(Person.attributes).execution_options(yield_per=1000)):
-        if values.get(attribute.name) is not None:
-            raise FieldError(f"cannot change from {attribute.type} while people have a value of it", "type")
+    with db.session.execute(select(Person.attributes).execution_options(yield_per=1000)) as rows:
+        is_used = any(values.get(attribute.name) is not None for (values,) in rows)
+    if is_used:
+        raise FieldError(f"cannot change from {attribute.type} while people have a value of it", "type")

@@ -222,7 +222,7 @@ def take_settings(
 def _refuse_what_cannot_be_safe(settings: Settings) -> None:
     if split_bind(settings.bind)[0] in _ALL_ADDRESSES and not settings.base_url:
         raise ConfigurationError(
-            "MINTMARK_BIND is every address of this machine, so MINTMARK_BASE_URL must say under which name people come."
+            "MINTMARK_BIND is every address of this machine: MINTMARK_BASE_URL must say under which name people come."
         )
     if settings.cross_site and not settings.is_https:
         raise ConfigurationError(

@@ -75,5 +75,5 @@ def say(event: str, **fields: Any) -> None:
 
 
 def to_json(value: Any) -> str:
-    """Return one line of ASCII: control, bidi and escape characters stand as \\u escapes (AD-04: log injection)."""
+    """Return one line of ASCII: control, bidi and escape characters stand as \\u escapes (CWE-117)."""
     return json.dumps(value, ensure_ascii=True, separators=(",", ":")).replace("\x7f", "\\u007f")

@@ -1,6 +1,6 @@
 """Readers: a person as templates see one, and who may fetch what.
 
-Everything here is plain data (design: never database rows), so that a template can reach
+Everything here is plain data, never database rows, so that a template can reach
 nothing that was not put there.
 """
 

@@ -79,7 +79,7 @@ def read_first_administrator(username: str, password: str) -> dict[str, Any]:
 
 
 def set_up(code: str, values: dict[str, Any], *, sealer: Sealer, now: float, address: str | None) -> Person:
-    """Use the code and make the first administrator, within the caller's transaction. Raises NotFound, InvalidFields."""
+    """Use the code to make the first administrator, in the caller's transaction. Raises NotFound, InvalidFields."""
     see_setup_code(code, sealer=sealer)
     if not close_setup(now=now):
         raise NotFound("Somebody else was quicker: the first administrator exists.")

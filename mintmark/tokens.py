@@ -86,7 +86,8 @@ def trial(algorithm: str, secret: bytes) -> None:
 def refuse_key_file() -> NoReturn:
     """Say that a key was given where a shared secret belongs (CVE-2022-29217: algorithm confusion)."""
     raise FieldError(
-        "looks like a key file (PEM, DER, SSH or JWK), not like a shared secret; paste the secret that the relying party shows",
+        "looks like a key file (PEM, DER, SSH or JWK), not like a shared secret;"
+        " paste the secret that the relying party shows",
         "secret",
     ) from None
 

@@ -138,13 +138,9 @@ def empty_postgresql(tmp_path_factory):
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
     except psycopg.OperationalError as error:
-        skip_or_fail(
-            f"PostgreSQL does not answer at {POSTGRESQL.rpartition('@')[2]}: {str(error).splitlines()[0]}"
-        )
+        skip_or_fail(f"PostgreSQL does not answer at {POSTGRESQL.rpartition('@')[2]}: {str(error).splitlines()[0]}")
     url = POSTGRESQL.rpartition("/")[0] + "/" + name
-    house = House(
-        {"INSTANCE": str(tmp_path_factory.mktemp("pg")), "SEALING_KEY": SEALING_KEY, "DATABASE_URL": url}
-    )
+    house = House({"INSTANCE": str(tmp_path_factory.mktemp("pg")), "SEALING_KEY": SEALING_KEY, "DATABASE_URL": url})
     with house.app.app_context():
         bring_up_to_date(house.mint.settings)
     house.close()
@@ -170,9 +166,7 @@ def _empty(url):
     with psycopg.connect(url, autocommit=True) as connection:
         tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'site')"
         names = [row[0] for row in connection.execute(tables)]
-        connection.execute(
-            "TRUNCATE " + ", ".join(f'"{name}"' for name in names) + " RESTART IDENTITY CASCADE"
-        )
+        connection.execute("TRUNCATE " + ", ".join(f'"{name}"' for name in names) + " RESTART IDENTITY CASCADE")
         connection.execute("UPDATE site SET attributes_revision = 0, set_up_at = NULL")
 
 

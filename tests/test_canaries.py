@@ -1,4 +1,4 @@
-"""No secret or password in a database file, its WAL, an export, a page, a log line or an error (KE-02, AD-03, AD-06)."""
+"""No secret or password in a database file, its WAL, an export, a page, a log line or an error (ASVS 13.3.2, 14.2.6, 16.2.5)."""
 
 import base64
 import logging

@@ -122,7 +122,7 @@ def test_what_a_writer_began_is_wholly_there_or_not_at_all(house):
     with house.app.app_context():
         with pytest.raises(ZeroDivisionError), writing():
             find_person("ben").first_name = "half"
-            1 / 0
+            raise ZeroDivisionError
         assert find_person("ben").first_name is None
 
 

@@ -1,4 +1,4 @@
-"""The grammar of asset paths, and that fixed routes always win (design §4)."""
+"""The grammar of asset paths, and that fixed routes always win (ASVS 1.1.1; CWE-525)."""
 
 import re
 
@@ -10,9 +10,7 @@ from mintmark.errors import FieldError
 from mintmark.paths import MAX_LENGTH, RESERVED, is_path, read_path
 
 
-@pytest.mark.parametrize(
-    "text", ["a", "0", "integrations/helpdesk", "a-b_c/d1", "a" * 255, "loginx", "a/login", "x5"]
-)
+@pytest.mark.parametrize("text", ["a", "0", "integrations/helpdesk", "a-b_c/d1", "a" * 255, "loginx", "a/login", "x5"])
 def test_good_paths_are_taken_as_they_stand(text):
     assert read_path(text) == text
 
@@ -45,9 +43,7 @@ def test_what_is_taken_matches_the_grammar_of_the_design(text):
 
 def test_every_fixed_route_starts_with_a_reserved_segment(sqlite_house):
     firsts = {
-        rule.rule.split("/")[1]
-        for rule in sqlite_house.app.url_map.iter_rules()
-        if not rule.rule.startswith("/<")
+        rule.rule.split("/")[1] for rule in sqlite_house.app.url_map.iter_rules() if not rule.rule.startswith("/<")
     }
 
     assert firsts - {""} <= RESERVED
@@ -57,7 +53,5 @@ def test_no_asset_can_stand_where_a_fixed_route_is(sqlite_house):
     adapter = sqlite_house.app.url_map.bind("localhost")
     for rule in sqlite_house.app.url_map.iter_rules():
         if rule.endpoint not in ("token", "static") and "<" not in rule.rule:
-            assert (
-                adapter.match(rule.rule, method=next(iter(rule.methods - {"OPTIONS", "HEAD"})))[0] != "token"
-            )
+            assert adapter.match(rule.rule, method=next(iter(rule.methods - {"OPTIONS", "HEAD"})))[0] != "token"
             assert not is_path(rule.rule[1:])

@@ -1,4 +1,4 @@
-"""Encryption at rest: what opens, and what does not (KE-02 to KE-04; NIST SP 800-38D)."""
+"""Encryption at rest: what opens, and what does not (ASVS 11.3.3, 11.3.4; NIST SP 800-38D)."""
 
 import base64
 import os

@@ -1,4 +1,4 @@
-"""Signing in and out: what a browser sees, what an attacker learns, and what ends (security SE-01 to SE-14)."""
+"""Signing in and out: what a browser sees, what an attacker learns, and what ends (ASVS 5.0.0, chapters 3.5, 6 and 7)."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Limits: sliding windows in memory, in the database, in Redis, and what happens while Redis is gone (IS-18, SE-06)."""
+"""Limits: sliding windows in memory, in the database, in Redis, and what happens while Redis is gone (ASVS 2.4.1, 6.3.1)."""
 
 import os
 

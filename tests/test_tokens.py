@@ -15,11 +15,7 @@ from mintmark.tokens import ALGORITHMS, Signer, make_jti, read_algorithm, read_h
 SECRET = b"s" * 64
 text = st.text(st.characters(exclude_categories=["Cs"]))
 json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | text,
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | text,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4),
     max_leaves=12,
 )

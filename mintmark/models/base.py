@@ -124,7 +124,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
 
 
 def set_up_engine(engine: Engine, settings: Settings) -> None:
-    """Make each connection what design says: WAL, foreign keys, explicit BEGIN, a queue for writers."""
+    """Make each connection what it has to be: WAL, foreign keys, explicit BEGIN, a queue for writers."""
     if not settings.is_sqlite:
         _queues[engine] = nullcontext()
         return

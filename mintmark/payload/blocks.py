@@ -49,14 +49,13 @@ class Blocks:
         for raw in page.tags:
             self.tags[by_tag.get(id(raw), -1)] = self._read(raw)
         for block in self._open if page.is_whole else ():
-            self._lose(
-                Fault(f"this `{block.word}` is not closed", f"write {{% end{block.word} %}}", at=block.at)
-            )
+            hint = f"write {{% end{block.word} %}}"
+            self.faults.append(self._lost(Fault(f"this `{block.word}` is not closed", hint, at=block.at)))
 
-    def _lose(self, fault: Fault) -> None:
-        """Note a fault after which it is not known which block a tag belongs to."""
-        self.faults.append(fault)
+    def _lost(self, fault: Fault) -> Fault:
+        """Remember from where on it is not known which block a tag belongs to."""
         self.lost_at = min(self.lost_at, fault.at)
+        return fault
 
     def _read(self, raw: RawTag) -> Tag:
         tag = Tag(raw.word, raw.at)
@@ -90,12 +89,12 @@ class Blocks:
             self._open.append(_Open("if", tag.at))
             self._check_depth()
         elif block is None or (tag.word.startswith("end") and tag.word != f"end{block.word}"):
-            self._lose(Fault(f"this `{tag.word}` has no {_opener(tag.word)} before it", at=tag.at))
+            raise self._lost(Fault(f"this `{tag.word}` has no {_opener(tag.word)} before it", at=tag.at))
         elif tag.word.startswith("end"):
             self._leave_loop(block)
             self._open.pop()
         elif block.has_else or (tag.word == "elif" and block.word == "for"):
-            self._lose(Fault(f"`{tag.word}` cannot stand here", f"close the `{block.word}` first", at=tag.at))
+            raise self._lost(Fault(f"`{tag.word}` cannot stand here", f"close the `{block.word}` first", at=tag.at))
         else:
             self._leave_loop(block)
             block.has_else = tag.word == "else"

@@ -47,9 +47,7 @@ def claims_of(root: Container) -> dict[str, Claim]:
     claims = {}
     for name, found in ways.items():
         known = either([facts(_inside(member)) for member, _ in found], union(names for _, names in found))
-        claims[name] = Claim(
-            known.types, known.items, known.literal, known.names, name in certain, *found[0][0].place
-        )
+        claims[name] = Claim(known.types, known.items, known.literal, known.names, name in certain, *found[0][0].place)
     return claims
 
 

@@ -8,9 +8,9 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from .limits import MAX_SUGGESTIONS
+from .limits import MAX_CANDIDATES, MAX_ITEMS, MAX_SUGGESTIONS
 from .problems import Fault
-from .values import BOOLEAN, LIST, NUMBER, TEXT, Value, bounded, is_plain_number, is_whole_text
+from .values import BOOLEAN, LIST, NUMBER, TEXT, Value, bounded_text, is_plain_number, is_whole_text
 
 
 class Declared(NamedTuple):
@@ -75,6 +75,7 @@ def _closest(name: str, known: list[str]) -> str:
     """Find the declared name that ends the same way, or else is spelled most like it."""
     last = name.rpartition(".")[2]
     same = [one for one in known if one.rpartition(".")[2] == last]
+    known = sorted(known, key=lambda one: abs(len(one) - len(name)))[:MAX_CANDIDATES]
     close = same or difflib.get_close_matches(name, known, n=1, cutoff=0.75)
     if not close:
         tails = {one.rpartition(".")[2]: one for one in reversed(known)}
@@ -99,15 +100,16 @@ def read(context: object, path: tuple[str, ...], kind: str) -> Value:
 
 def _checked(value: object, kind: str, path: tuple[str, ...]) -> Value:
     """Return a value of exactly the declared type, whole and within bounds, or fail."""
-    if kind == TEXT and type(value) is str and is_whole_text(value):
-        return bounded(value)
+    if kind == TEXT and type(value) is str and is_whole_text(text := bounded_text(value)):
+        return text
     if kind == BOOLEAN and type(value) is bool:
         return value
     if kind == NUMBER and is_plain_number(value):
         return value  # type: ignore[return-value]  # a plain number
-    if kind == LIST and type(value) in (list, tuple):
-        items: list[object] = bounded(list(value))  # type: ignore[assignment, call-overload]
-        if all(type(item) is str and is_whole_text(item) for item in items):
-            return items  # type: ignore[return-value]  # a list of text
-    article = "a " if kind != TEXT else ""
-    raise Fault(f"`{'.'.join(path)}` is not {article}{kind}{' of text' if kind == LIST else ''}, as declared")
+    if kind == LIST and isinstance(value, list | tuple):
+        if len(value) > MAX_ITEMS:
+            raise Fault(f"`{'.'.join(path)}` has more than {MAX_ITEMS:,} items")
+        if all(type(item) is str and is_whole_text(bounded_text(item)) for item in value):
+            return list(value)
+    a_kind = {TEXT: "text", LIST: "a list of text"}.get(kind, f"a {kind}")
+    raise Fault(f"`{'.'.join(path)}` is not {a_kind}, as declared")

@@ -86,8 +86,4 @@ def is_comma(expression: Expression | None) -> bool:
     """Tell whether an expression writes a comma between items, as one does in plain Jinja."""
     if isinstance(expression, Either):
         return is_comma(expression.then) or is_comma(expression.otherwise)
-    return (
-        isinstance(expression, Literal)
-        and isinstance(expression.literal, str)
-        and expression.literal.strip() == ","
-    )
+    return isinstance(expression, Literal) and isinstance(expression.literal, str) and expression.literal.strip() == ","

@@ -11,7 +11,7 @@ from .context import read
 from .filters import ITEM, Filter
 from .limits import MAX_STEPS, STEPS_PER_ACT
 from .problems import Fault
-from .values import KIND, LIST, TEXT, Kinds, Value, bounded, size
+from .values import KIND, LIST, TEXT, Kinds, Value, bounded_text, size
 
 UNREAD: Final[Any] = object()
 NO_KINDS: Kinds = frozenset()
@@ -181,7 +181,8 @@ class Filtered(Expression):
         run.spend(STEPS_PER_ACT + size(value))
         if KIND[type(value)] not in row.takes:
             raise Fault(f"`{row.name}` does not take a {KIND[type(value)]}")
-        return bounded(row.work(value, *self.arguments))
+        result = row.work(value, *self.arguments)
+        return bounded_text(result) if type(result) is str else result
 
     def culprit(self, run: Run) -> str | None:
         name = self.operand.culprit(run)

@@ -51,11 +51,7 @@ def key_of(node: nodes.Expr) -> str | int:
 
 def literal_of(node: nodes.Expr) -> str | int | float | bool:
     """Read a literal: a text, a number, also with a minus, `true` or `false`."""
-    if (
-        isinstance(node, nodes.Neg)
-        and isinstance(node.node, nodes.Const)
-        and is_plain_number(node.node.value)
-    ):
+    if isinstance(node, nodes.Neg) and isinstance(node.node, nodes.Const) and is_plain_number(node.node.value):
         return -node.node.value  # type: ignore[no-any-return]  # a number
     if isinstance(node, nodes.Const) and node.value is not None:
         return node.value  # type: ignore[no-any-return]  # what tokens_of lets through

@@ -17,4 +17,5 @@ MAX_STEPS = 200_000  # of one render
 STEPS_PER_ACT = 8  # placeholder, condition, comparison, filter; the length of what it takes comes on top
 MAX_TOKENS = 6_000  # in all tags together: no text that people write has more
 MAX_UNREADABLE_TAGS = 100  # then the rest is left unread: each costs a new start of the lexer
-MAX_SUGGESTIONS = 20  # of one check: looking for the nearest name is slow
+MAX_SUGGESTIONS = 10  # of one check: looking for the nearest name is slow
+MAX_CANDIDATES = 80  # for one suggestion: the names of about that length

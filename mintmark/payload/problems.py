@@ -17,9 +17,7 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        return f"line {self.line}, column {self.column}: {self.reason}" + (
-            f" ({self.hint})" if self.hint else ""
-        )
+        return f"line {self.line}, column {self.column}: {self.reason}" + (f" ({self.hint})" if self.hint else "")
 
 
 class TemplateError(Exception):

@@ -45,6 +45,8 @@ class TagReader:
 
     def placeholder(self, tag: RawTag) -> tuple[made.Expression, bool]:
         """Read `{{ … }}`, each spelling once: the expression, and whether the outermost filter is `omit`."""
+        if tag.fault:
+            raise tag.fault
         key = (tag.text, *(item for _, item in self._scope.loops))
         if key not in self._known:
             try:
@@ -94,9 +96,7 @@ class TagReader:
             node = self._parser.parse_expression(with_condexpr=with_condexpr)
         except TemplateSyntaxError as error:
             message = (error.message or "").replace("end of print statement", "}}")
-            raise Fault(
-                f"this tag cannot be read: {message.replace('end of statement block', '%}')}"
-            ) from None
+            raise Fault(f"this tag cannot be read: {message.replace('end of statement block', '%}')}") from None
         left = self._parser.stream.current
         if left.type not in ("variable_end", "block_end"):
             hint = "put an {% if %} inside the loop" if left.value in ("if", "recursive") else ""
@@ -136,9 +136,7 @@ class TagReader:
 
     def _constant(self, node: nodes.Const, _: int) -> made.Expression:
         if node.value is None:
-            raise Fault(
-                "`none` is no value", "write null outside the tags; `is none` asks for what is missing"
-            )
+            raise Fault("`none` is no value", "write null outside the tags; `is none` asks for what is missing")
         return made.Literal(node.value)
 
     def _list(self, node: nodes.List, _: int) -> made.Expression:

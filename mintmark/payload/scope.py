@@ -30,14 +30,12 @@ class Scope:
             raise Fault(f"`{name}` alone is no value", "name one of its fields")
         if words[0] == "loop":
             return self._loop_field(name), []
-        for length in (1, 2, 3):
+        for length in range(1, min(len(words), 3) + 1):
             short = ".".join(words[:length])
             if (kind := self.names.types.get(short)) and short.count(".") == length - 1:
                 return Name(short, kind, self.slots.setdefault(short, len(self.slots))), words[length:]
         if name == "null":
-            raise Fault(
-                "`null` is no value", "write null outside the tags; `is none` asks for what is missing"
-            )
+            raise Fault("`null` is no value", "write null outside the tags; `is none` asks for what is missing")
         raise self._unknown(name)
 
     def _loop_field(self, name: str) -> Expression:

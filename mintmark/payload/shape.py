@@ -15,9 +15,8 @@ from .problems import Fault, shown
 from .strings import Strings
 from .tags import Page, Places
 from .tree import Container, Literal, Placed, ValueChoice
-from .values import number
+from .values import JSON_NUMBER, number
 
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _NUMBER_BEGUN = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.(?:[0-9]+(?:[eE][+-]?[0-9]*)?)?|[eE][+-]?[0-9]*)?)?")
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _SITE_CLAIMS = frozenset({"exp", "nbf", "iat", "jti"})
@@ -89,9 +88,7 @@ class Shape(Strings):
 
     def _check_branch_ends(self, is_branch: bool) -> None:
         if not is_branch:
-            raise self.fault(
-                "the block was opened outside of this", "a block encloses whole members or items"
-            )
+            raise self.fault("the block was opened outside of this", "a block encloses whole members or items")
 
     def _is_beside(self, tag: Tag, left: str, comma: int) -> bool:
         """Read over a placeholder that stands beside a value, or that writes a comma."""
@@ -99,9 +96,7 @@ class Shape(Strings):
         if is_comma(tag.expression) and (is_beside or isinstance(tag.expression, Either)):
             self.refuse(tag, "a placeholder cannot write commas", "delete it; the site writes the commas")
         elif is_beside and tag.expression:
-            self.refuse(
-                tag, "a placeholder cannot stand beside a value", "write a comma, or put both into one text"
-            )
+            self.refuse(tag, "a placeholder cannot stand beside a value", "write a comma, or put both into one text")
         elif not is_beside:
             return False
         self.at += 1
@@ -144,9 +139,7 @@ class Shape(Strings):
         if name in taken:
             raise self.fault(f"the name `{shown(name)}` stands here twice", at=at)
         if self._level == 1 and name in _SITE_CLAIMS:
-            raise self.fault(
-                f"`{name}` is the site's to write", "take it out; set the lifetime instead", at=at
-            )
+            raise self.fault(f"`{name}` is the site's to write", "take it out; set the lifetime instead", at=at)
         taken.add(name)
         if self.look() != ":":
             raise self.fault("a colon is missing after the name")
@@ -172,9 +165,7 @@ class Shape(Strings):
                 return Literal(value, self.place(at))
         if char and char in "-0123456789":
             return Literal(self._number(), self.place(at))
-        raise self.fault(
-            "a value is expected", "a text stands between double quotes" if char not in ",}]" else ""
-        )
+        raise self.fault("a value is expected", "a text stands between double quotes" if char not in ",}]" else "")
 
     def _tag_value(self) -> Node:
         """Read a placeholder that is a whole value, or a block around exactly one."""
@@ -185,9 +176,7 @@ class Shape(Strings):
             return Placed(self.spot(tag))
         branches = self.branches(tag, self._only_value)
         if branches[-1][0] is not None:
-            self.refuse(
-                tag, "an `if` around a value needs its `else`", "or put the block around the whole member"
-            )
+            self.refuse(tag, "an `if` around a value needs its `else`", "or put the block around the whole member")
         return ValueChoice(branches)
 
     def _only_value(self) -> Node:
@@ -204,8 +193,9 @@ class Shape(Strings):
 
     def _number(self) -> int | float:
         written = _NUMBER_BEGUN.match(self.text, self.at)[0]  # type: ignore[index]  # it always matches
-        if not _NUMBER.fullmatch(written):
-            raise self.fault("a number is spelled otherwise in JSON", at=self.at + len(written))
+        after = self.at + len(written)
+        if not JSON_NUMBER.fullmatch(written) or self.text[after : after + 1].isdigit():
+            raise self.fault("a number is spelled otherwise in JSON", at=after)
         try:
             value = number(written)
         except Fault as fault:

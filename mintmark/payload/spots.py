@@ -3,8 +3,7 @@
 Rule: whatever goes wrong there is told with the place, and never with the value.
 """
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .expressions import Expression, Run
 from .limits import STEPS_PER_ACT
@@ -15,8 +14,7 @@ Path = tuple[str | int, ...] | None
 OMITTED: Final[Any] = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a claim came from: the place in the template, the names used there, its type in this token."""
 
     line: int

@@ -15,6 +15,8 @@ from jinja2 import Environment, TemplateSyntaxError
 from .limits import MAX_TOKENS, MAX_UNREADABLE_TAGS
 from .problems import Fault, Problem
 
+_NOT_CLOSED = ("this tag is not closed",)
+_TOO_MANY = (f"the tags have more than {MAX_TOKENS:,} words and signs", "make the template shorter")
 BLOCK_WORDS = frozenset({"if", "elif", "else", "endif", "for", "endfor"})
 
 
@@ -96,6 +98,7 @@ class Page:
         at = 0
         while at < len(self.text) and self.is_whole:
             at = self._read_from(at)
+        self._places[-1] = len(self.text)
 
     def _read_from(self, at: int) -> int:
         """Read up to the end, or up to the end of a tag that cannot be read; give the offset after it."""
@@ -116,15 +119,14 @@ class Page:
                     tag.tokens.append((at, kind, text))
                     self._tokens += 1
                     if self._tokens > MAX_TOKENS:
-                        return self._give_up(tag)
+                        return self._give_up(tag, *_TOO_MANY)
                 at += len(text)
-            return at
+            return at if tag.text or not tag.opening else self._give_up(tag, *_NOT_CLOSED)
         except TemplateSyntaxError as error:
             return self._recover(tag, error)
 
-    def _give_up(self, tag: RawTag) -> int:
-        reason = f"the tags of this template have more than {MAX_TOKENS:,} words and signs"
-        self.refused.append(Fault(reason, "make it shorter", at=tag.at))
+    def _give_up(self, tag: RawTag, reason: str, hint: str = "") -> int:
+        self.refused.append(Fault(reason, hint, at=tag.at))
         self.lost_at = tag.at
         return len(self.text)
 
@@ -132,12 +134,14 @@ class Page:
         """Note a tag that cannot be read, and give the offset where it was probably meant to end."""
         close = {"{{": "}}", "{%": "%}", "{#": "#}"}[tag.opening[:2]]
         found = self.text.find(close, tag.at + 2)
-        tag.fault = self._why(tag, error) if found >= 0 else Fault("this tag is not closed", at=tag.at)
+        if found < 0:
+            return self._give_up(tag, *_NOT_CLOSED)
+        tag.fault = self._why(tag, error)
         self._finish(tag)
-        return self._go_on(tag, found + 2 if found >= 0 else len(self.text) + 1)
+        return self._go_on(tag, found + 2)
 
     def _after_brace(self, tag: RawTag) -> int:
-        """Note a tag right after the brace of an object, which Jinja takes for `{{`; go on at the tag itself."""
+        """Note a tag right after a brace, which Jinja takes for `{{`; go on at the tag itself."""
         following = self.text[tag.at + 2]
         reason = "a tag stands right after a brace"
         self.refused.append(Fault(reason, f"write a space between {{ and {{{following}", at=tag.at))
@@ -145,16 +149,14 @@ class Page:
         return self._go_on(tag, tag.at + 1)
 
     def _go_on(self, tag: RawTag, end: int) -> int:
-        """Give the offset to go on from, unless there were too many faults or there is no end."""
-        if end > len(self.text) or len(self.refused) >= MAX_UNREADABLE_TAGS:
+        """Give the offset to go on from, unless there were too many faults."""
+        if len(self.refused) >= MAX_UNREADABLE_TAGS:
             self.lost_at = tag.at
         return end
 
     def _why(self, tag: RawTag, error: TemplateSyntaxError) -> Fault:
         if len(self.refused) >= MAX_UNREADABLE_TAGS - 1:
-            return Fault(
-                "this tag cannot be read, and what follows was left unread", "mend these first", at=tag.at
-            )
+            return Fault("this tag cannot be read, and what follows was left unread", "mend these first", at=tag.at)
         reason = re.sub(r" at \d+$", "", error.message or "")
         hint = "quotes inside a tag need no backslash" if "'\\\\'" in reason else ""
         return Fault(f"this tag cannot be read: {reason}", hint, at=tag.at)

@@ -36,9 +36,7 @@ class Template:
         self.slots = len(self.names)
 
 
-def check(
-    template: str, attributes: Mapping[str, str] | None = None, params: Iterable[str] = ()
-) -> list[Problem]:
+def check(template: str, attributes: Mapping[str, str] | None = None, params: Iterable[str] = ()) -> list[Problem]:
     """List what is wrong with a template, in the order of its text; an empty list: it may be saved."""
     try:
         compile(template, attributes, params)
@@ -47,9 +45,7 @@ def check(
     return []
 
 
-def compile(
-    template: str, attributes: Mapping[str, str] | None = None, params: Iterable[str] = ()
-) -> Template:
+def compile(template: str, attributes: Mapping[str, str] | None = None, params: Iterable[str] = ()) -> Template:
     """Read a template, with the declared attributes (name to type) and parameters; raises TemplateError."""
     try:
         return _compile(template, Names(attributes or {}, params))
@@ -59,9 +55,7 @@ def compile(
         raise TemplateError([Problem(1, 1, "this template is too large")]) from None
 
 
-def render(
-    template: Template, context: Mapping[str, Any], sources: dict[Any, Source] | None = None
-) -> dict[str, Any]:
+def render(template: Template, context: Mapping[str, Any], sources: dict[Any, Source] | None = None) -> dict[str, Any]:
     """Give the claims of a person; with `sources`, note there for each path of a claim where it came from.
 
     Raises TemplateError with the line and the name that was missing, and nothing else, whatever the context

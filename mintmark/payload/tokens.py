@@ -9,7 +9,7 @@ from jinja2.lexer import Token, operators
 from .limits import MAX_EXPRESSION_DEPTH, MAX_TEXT
 from .problems import Fault
 from .tags import RawTag
-from .values import number, unescaped
+from .values import JSON_NUMBER, number, unescaped
 
 _SPELLINGS = {"True": "true", "False": "false", "None": "none"}
 
@@ -42,14 +42,7 @@ def tokens_of(tag: RawTag) -> list[Token]:
 def _token(kind: str, text: str) -> Token:
     """Make one token of Jinja's; numbers and texts are read by JSON's rules, not by Python's."""
     if kind in ("integer", "float"):
-        if (
-            not text.replace(".", "")
-            .replace("e", "")
-            .replace("E", "")
-            .replace("+", "")
-            .replace("-", "")
-            .isdecimal()
-        ):
+        if not JSON_NUMBER.fullmatch(text):
             raise Fault(f"`{text[:40]}` is not a number as JSON spells it")
         return Token(1, kind, number(text))  # type: ignore[arg-type]  # Jinja's own numbers are numbers too
     if kind == "string":

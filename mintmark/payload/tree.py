@@ -75,9 +75,7 @@ class Container:
 
     __slots__ = ("body", "make", "place")
 
-    def __init__(
-        self, make: type[dict[str, Any]] | type[list[Any]], body: Body, place: tuple[int, int]
-    ) -> None:
+    def __init__(self, make: type[dict[str, Any]] | type[list[Any]], body: Body, place: tuple[int, int]) -> None:
         self.make, self.body, self.place = make, body, place
 
     def build(self, run: Run, path: Path) -> Any:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from .limits import MAX_DIGITS, MAX_ITEMS, MAX_TEXT
+from .limits import MAX_DIGITS, MAX_TEXT
 from .problems import Fault
 
 Scalar: TypeAlias = str | int | float | bool
@@ -23,6 +23,7 @@ SCALARS: Kinds = frozenset({TEXT, NUMBER, BOOLEAN})
 ANYTHING: Kinds = SCALARS | {LIST}
 
 _BEYOND_DIGITS: int = 10**MAX_DIGITS
+JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _ESCAPE = re.compile(r'\\(?:(["\'\\/bfnrt])|u([0-9a-fA-F]{4}))')
 _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
@@ -68,13 +69,11 @@ def size(value: Value) -> int:
     return len(value) if type(value) is str or type(value) is list else 0
 
 
-def bounded(value: Value) -> Value:
-    """Return the value, or fail where it is too long to go on with."""
-    if type(value) is str and len(value) > MAX_TEXT:
+def bounded_text(text: str) -> str:
+    """Return the text, or fail where it is too long to go on with."""
+    if len(text) > MAX_TEXT:
         raise Fault(f"a text on the way is longer than {MAX_TEXT:,} characters")
-    if type(value) is list and len(value) > MAX_ITEMS:
-        raise Fault(f"a list on the way has more than {MAX_ITEMS:,} items")
-    return value
+    return text
 
 
 def is_whole_text(text: str) -> bool:
@@ -116,9 +115,7 @@ def unescaped(written: str) -> str:
     while (slash := written.find("\\", at)) >= 0:
         found = _ESCAPE.match(written, slash)
         if not found:
-            raise Fault(
-                'only \\" \\\\ \\/ \\b \\f \\n \\r \\t and \\u with four hex digits are escapes', at=slash
-            )
+            raise Fault('only \\" \\\\ \\/ \\b \\f \\n \\r \\t and \\u with four hex digits are escapes', at=slash)
         letter, digits = found.groups()
         pieces += written[at:slash], chr(int(digits, 16)) if digits else _ESCAPED.get(letter, letter)
         at = found.end()

@@ -126,7 +126,7 @@ def _preflight(asking: Asking, asset: Prepared) -> Response:
 
 
 class _AssetPath(BaseConverter):
-    """Matches what may be an asset path, and never a path of ours (WE-03: fixed routes win)."""
+    """Matches what may be an asset path, and never one of ours: fixed routes win."""
 
     regex = paths.PATTERN
     part_isolating = False

@@ -37,7 +37,11 @@ def test_a_missing_list_is_empty_and_else_stands_for_both():
 
 
 def test_loop_knows_its_round():
-    text = "{% for x in user.roles %}{{ loop.index }},{{ loop.index0 }},{{ loop.first }},{{ loop.last }},{{ loop.length }}{% endfor %}"
+    text = (
+        "{% for x in user.roles %}"
+        + ",".join("{{ loop." + name + " }}" for name in ("index", "index0", "first", "last", "length"))
+        + "{% endfor %}"
+    )
     assert items(text, person(roles=["a", "b", "c"])) == [
         1,
         0,
@@ -63,8 +67,13 @@ def test_loops_stand_two_deep_and_each_has_its_own_loop():
         '"{{ x }}{{ y }}{{ loop.index }}"{% endfor %}"{{ x }}{{ loop.index }}"{% endfor %}'
     )
     assert items(text, person(attributes={"tags": ["p", "q"]})) == [
-        "editorsp1", "editorsq2", "editors1", "staffp1", "staffq2", "staff2"
-    ]  # fmt: skip
+        "editorsp1",
+        "editorsq2",
+        "editors1",
+        "staffp1",
+        "staffq2",
+        "staff2",
+    ]
     assert items(text, person(attributes={"tags": []})) == ["editors1", "staff2"]
     deep = "{% for x in user.groups %}" * 3 + "1" + "{% endfor %}" * 3
     assert "2 deep" in words('{"a": [' + deep + "]}")
@@ -111,26 +120,35 @@ def test_some_names_cannot_be_a_loops(name):
 @pytest.mark.parametrize(
     "tag",
     [
-        "for x, y in user.groups", "for (x) in user.groups", "for x.y in user.groups", "for x in user.groups if x",
-        "for x in user.groups recursive", "for x in user.groups, user.roles", "for x", "for", "for x in", "for x of user.groups",
-        "for x in user.groups:", "for 'x' in user.groups", "for x in user.grups", "for x in range(9)", "for x in {}", "for x in user",
+        "for x, y in user.groups",
+        "for (x) in user.groups",
+        "for x.y in user.groups",
+        "for x in user.groups if x",
+        "for x in user.groups recursive",
+        "for x in user.groups, user.roles",
+        "for x",
+        "for",
+        "for x in",
+        "for x of user.groups",
+        "for x in user.groups:",
+        "for 'x' in user.groups",
+        "for x in user.grups",
+        "for x in range(9)",
+        "for x in {}",
+        "for x in user",
     ],
-)  # fmt: skip
+)
 def test_a_loop_has_one_form(tag):
     assert places('{"a": [{% ' + tag + " %}{{ now }}{% endfor %}]}") == [(1, 8)]
 
 
 def test_a_faulty_list_does_not_make_its_name_unknown():
-    assert places('{"a": [{% for x in user.grups %}{{ x }}{{ loop.index }}, {{ x | upper }}{% endfor %}]}')[
-        0
-    ] == (1, 8)
+    assert places('{"a": [{% for x in user.grups %}{{ x }}{{ loop.index }}, {{ x | upper }}{% endfor %}]}')[0] == (1, 8)
     assert len(places('{"a": [{% for x in user.grups %}{{ x }}, {{ loop.index }}{% endfor %}]}')) == 1
 
 
 def test_a_loop_may_stand_within_text_and_in_a_branch():
-    assert claims('{"a": "{% for x in user.groups %}[{{ x }}]{% else %}-{% endfor %}"}') == {
-        "a": "[editors][staff]"
-    }
+    assert claims('{"a": "{% for x in user.groups %}[{{ x }}]{% else %}-{% endfor %}"}') == {"a": "[editors][staff]"}
     assert is_fine(
         '{"a": [{% if now %}{% for x in user.groups %}{% if x == "staff" %}1{% endif %}{% endfor %}{% endif %}]}'
     )

@@ -93,9 +93,10 @@ def test_in_text_a_number_is_spelled_as_json_spells_it_without_a_zero_fraction(w
         with pytest.raises(Exception, match="is not a number"):
             claims('{"a": "{{ user.attributes.level }}"}', context)
     else:
-        assert claims(
-            '{"a": "{{ user.attributes.level }}", "b": {{ "" ~ user.attributes.level }}}', context
-        ) == {"a": spelled, "b": spelled}
+        assert claims('{"a": "{{ user.attributes.level }}", "b": {{ "" ~ user.attributes.level }}}', context) == {
+            "a": spelled,
+            "b": spelled,
+        }
         assert claims('{"a": {{ user.attributes.level }}}', context) == {"a": written}
 
 
