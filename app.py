@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask, Response, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -98,7 +99,7 @@ def _guard(app: Flask) -> None:
     app.register_error_handler(Exception, _show_bug)
 
 
-def _let_in() -> Response | None:
+def _let_in() -> ResponseReturnValue | None:
     """Host, body, and whether this door is open to whoever asks."""
     g.request_id = issue.make_request_id()
     mint = get_mint()
@@ -131,14 +132,11 @@ def _touch_session(mint: issue.Mint) -> None:
             sessions.touch(session_id, now=now)
 
 
-def _send_to_sign_in() -> Response:
+def _send_to_sign_in() -> ResponseReturnValue:
     if request.method != "GET":
-        return Response(
-            render_template("error.html", status=403, title="Sign in first", words="Nobody is signed in."), 403
-        )
-    wanted = request.full_path if request.query_string else request.path
-    back = {"next": request.script_root + wanted} if request.path != "/" else {}
-    return redirect(url_for("signin.login", **back), 303)  # type: ignore[return-value]
+        return render_template("error.html", status=403, title="Sign in first", words="Nobody is signed in."), 403
+    wanted = request.script_root + (request.full_path if request.query_string else request.path)
+    return redirect(url_for("signin.login", next=None if request.path == "/" else wanted), 303)
 
 
 def _send_off(response: Response) -> Response:
@@ -157,7 +155,7 @@ def _send_off(response: Response) -> Response:
     return response
 
 
-def _show_refusal(error: errors.MintmarkError) -> Response | tuple[str, int]:
+def _show_refusal(error: errors.MintmarkError) -> ResponseReturnValue:
     kind = next((kind for kind in PAGES if isinstance(error, kind)), None)
     if kind is None:
         return _show_bug(error)
@@ -165,14 +163,14 @@ def _show_refusal(error: errors.MintmarkError) -> Response | tuple[str, int]:
     return render_template("error.html", status=status, title=title, words=str(error)), status
 
 
-def _show_http_error(error: HTTPException) -> Response | tuple[str, int]:
+def _show_http_error(error: HTTPException) -> ResponseReturnValue:
     if isinstance(error, NotFound | MethodNotAllowed) and request.endpoint != "static":
         return refusals.answer_routing_error(error)
     words = error.description or "The request cannot be answered."
     return render_template("error.html", status=error.code, title=error.name, words=words), error.code or 500
 
 
-def _show_bug(error: Exception) -> Response | tuple[str, int]:
+def _show_bug(error: Exception) -> ResponseReturnValue:
     """Anything else is a bug of ours: said in the log by its kind and place, and to the asker by its id only."""
     if isinstance(error, DBAPIError) and is_unavailable(error):
         return _show_refusal(errors.Busy("The database does not answer at this moment. Try again in a few seconds."))

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from mintmark import site
 from mintmark.config import Settings
 from mintmark.errors import ConfigurationError
-from mintmark.models import db, writing
+from mintmark.models import Site, db, writing
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _LOCK = 0x6D696E74  # "mint"
@@ -74,7 +74,7 @@ def _see_key_before_writing(connection: Connection, settings: Settings) -> None:
     """A wrong sealing key is found before anything is changed."""
     if _has_site(connection):
         row = connection.execute(text("SELECT key, sealed_check FROM site WHERE id = 1")).one()
-        site.see_sealing_key(site.Site(id=1, key=row.key, sealed_check=bytes(row.sealed_check)), sealer=settings.sealer)
+        site.see_sealing_key(Site(id=1, key=row.key, sealed_check=bytes(row.sealed_check)), sealer=settings.sealer)
 
 
 def _has_site(connection: Connection) -> bool:

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from flask import Flask
+
 from mintmark import serve
 from mintmark.config import PREFIX, SECRET_PREFIX
 from mintmark.errors import InvalidFields, MintmarkError
@@ -64,7 +66,7 @@ def _fill() -> dict[str, str]:
     return passwords
 
 
-def _import_example(app):  # type: ignore[no-untyped-def]
+def _import_example(app: Flask) -> None:
     result = app.test_cli_runner().invoke(args=["site", "import", str(EXAMPLE)])
     if result.exit_code:
         raise MintmarkError(result.stderr)

@@ -7,6 +7,8 @@ construction: `matches` with no hash verifies against a fixed one and says no.
 
 import threading
 import unicodedata
+from collections.abc import Callable
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -52,7 +54,7 @@ def needs_rehash(password_hash: str) -> bool:
     return _hasher.check_needs_rehash(password_hash)
 
 
-def _in_turn(work, *arguments):  # type: ignore[no-untyped-def]
+def _in_turn(work: Callable[..., Any], *arguments: str | bytes) -> Any:
     if not _turns.acquire(timeout=_WAIT_SECONDS):
         raise Busy("Too many people are signing in at this moment. Try again in a few seconds.")
     try:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from mintmark.errors import Busy, NotRecorded
+from mintmark.errors import NotRecorded
 from mintmark.models.base import BUSY_SECONDS
 from mintmark.models.wire import Wire
 
@@ -22,7 +22,7 @@ class _Entry:
     def __init__(self, row: Mapping[str, Any], touched: Mapping[str, Any] | None) -> None:
         self.row, self.touched = row, touched
         self.done = threading.Event()
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
         self.is_abandoned = False
 
 
@@ -59,18 +59,16 @@ class Recorder:
 
     def _commit_waiting(self) -> None:
         """Take a turn first and the rows then, so that whoever came meanwhile is in the same commit."""
-        error: BaseException | None = None
+        error: Exception | None = None
         entries: list[_Entry] = []
         try:
             with self._turn:
                 entries = self._take()
                 if entries:
                     self._wire.write([entry.row for entry in entries], [e.touched for e in entries if e.touched])
-        except (Busy, *self._wire.failures) as failure:
+        except Exception as failure:  # The thread must live; those who wait get the error.
             error, entries = failure, entries or self._take()
             time.sleep(0.05)  # What is broken is not asked without a pause.
-        except BaseException as bug:  # The thread must live: those who wait get the error.
-            error, entries = bug, entries or self._take()
         for entry in entries:
             entry.error = error
             entry.done.set()

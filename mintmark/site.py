@@ -65,14 +65,14 @@ def see_setup_code(code: str, *, sealer: Sealer) -> None:
 def read_first_administrator(username: str, password: str) -> dict[str, Any]:
     """Return the checked values. Raises InvalidFields."""
     problems: list[tuple[str, str]] = []
-    for field, read in (
-        ("username", lambda: read_identifier(username, "username")),
-        ("password", lambda: read_password(password, username=username)),
-    ):
-        try:
-            read()
-        except FieldError as error:
-            problems.append((field, str(error)))
+    try:
+        read_identifier(username, "username")
+    except FieldError as error:
+        problems.append(("username", str(error)))
+    try:
+        read_password(password, username=username)
+    except FieldError as error:
+        problems.append(("password", str(error)))
     if problems:
         raise InvalidFields(problems)
     return {"username": username, "password": password, "is_admin": True}

@@ -50,7 +50,7 @@ def make_login_manager(now: Any, settings: Any) -> LoginManager:
     manager = LoginManager()
     manager.session_protection = None
 
-    @manager.user_loader
+    @manager.user_loader  # type: ignore[untyped-decorator]
     def load(session_id: str) -> SignedIn | None:
         try:
             found = find_person_in_session(session_id, now=now(), settings=settings)

@@ -7,7 +7,7 @@ is the exception and has to be asked for. Afterwards only a keyed fingerprint is
 import base64
 import binascii
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from mintmark import tokens
 from mintmark.errors import FieldError
@@ -67,7 +67,7 @@ def _decode(text: str, encoding: str) -> bytes:
         if encoding == "text":
             return text.encode()
         if encoding == "hex":
-            return bytes.fromhex(text) if " " not in text else _refuse(encoding)
+            return binascii.unhexlify(text)
         if encoding == "base64":
             return base64.b64decode(text, validate=True)
         if not set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="):
@@ -77,7 +77,7 @@ def _decode(text: str, encoding: str) -> bytes:
         _refuse(encoding)
 
 
-def _refuse(encoding: str) -> Any:
+def _refuse(encoding: str) -> NoReturn:
     raise FieldError(f"is not {encoding}. If the relying party shows it so, give it as text", "secret") from None
 
 

@@ -35,7 +35,7 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
-db.Model.registry.update_type_annotation_map({int: BigInteger})  # Moments outlast 2038.
+db.Model.registry.update_type_annotation_map({int: BigInteger})  # type: ignore[attr-defined]  # Moments outlast 2038.
 _queues: WeakKeyDictionary[Engine, AbstractContextManager[None]] = WeakKeyDictionary()
 
 

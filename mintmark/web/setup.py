@@ -1,6 +1,7 @@
 """The first administrator, by the one-time link that the first start prints."""
 
-from flask import Blueprint, Response, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 
 from mintmark import site
 from mintmark.errors import InvalidFields
@@ -22,7 +23,7 @@ def setup() -> str:
 
 
 @bp.post("/setup")
-def make_first_administrator() -> Response | tuple[str, int]:
+def make_first_administrator() -> ResponseReturnValue:
     """Make the administrator and sign them in, in one transaction; of two at once one wins."""
     check_csrf()
     code, username = request.form.get("code", ""), request.form.get("username", "")
@@ -35,4 +36,4 @@ def make_first_administrator() -> Response | tuple[str, int]:
     except InvalidFields as error:
         site.see_setup_code(code, sealer=get_mint().settings.sealer)
         return render_template("setup.html", code=code, username=username[:150], problems=dict(error.problems)), 422
-    return redirect(next_page(None), 303)  # type: ignore[return-value]
+    return redirect(next_page(None), 303)

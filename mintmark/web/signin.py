@@ -4,7 +4,8 @@ Who asks is told nothing: an unknown person, a wrong password and somebody switc
 the same words, status and work (ASVS 6.3.8). An attempt is counted before it is tried.
 """
 
-from flask import Blueprint, Response, g, redirect, render_template, request, session
+from flask import Blueprint, g, redirect, render_template, request, session
+from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user, logout_user
 
 from mintmark import log, passwords, sessions, throttle
@@ -22,15 +23,15 @@ WRONG = "This name and password do not belong together. Try again, or ask an adm
 
 
 @bp.get("/login")
-def login() -> str | Response:
+def login() -> ResponseReturnValue:
     """Show the form; who is signed in goes on."""
     if current_user.is_authenticated:
-        return redirect(next_page(request.args.get("next")), 303)  # type: ignore[return-value]
+        return redirect(next_page(request.args.get("next")), 303)
     return render_template("login.html", username="", next=request.args.get("next", ""), problem=None)
 
 
 @bp.post("/login")
-def sign_in() -> Response | tuple[str, int, dict[str, str]]:
+def sign_in() -> ResponseReturnValue:
     """Count, verify, begin a new session."""
     check_csrf()
     username, password = request.form.get("username", ""), request.form.get("password", "")
@@ -46,11 +47,11 @@ def sign_in() -> Response | tuple[str, int, dict[str, str]]:
         return _form(username, WRONG, 422, {})
     with writing():
         begin_session(person, now)
-    return redirect(next_page(request.form.get("next")), 303)  # type: ignore[return-value]
+    return redirect(next_page(request.form.get("next")), 303)
 
 
 @bp.post("/logout")
-def logout() -> Response:
+def logout() -> ResponseReturnValue:
     """End the session on the server."""
     check_csrf()
     now = get_mint().clock()
@@ -61,7 +62,7 @@ def logout() -> Response:
             log.note("person.signed_out", now=now, actor=person_id, address=request.remote_addr, person=person_id)
     logout_user()
     session.clear()
-    response: Response = redirect(next_page(None), 303)  # type: ignore[assignment]
+    response = redirect(next_page(None), 303)
     response.headers["Clear-Site-Data"] = '"storage"'  # Never "cookies": that signs people out of the whole domain.
     return response
 
