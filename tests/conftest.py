@@ -132,7 +132,7 @@ def empty_sqlite(tmp_path_factory):
 @pytest.fixture(scope="session")
 def empty_postgresql(tmp_path_factory):
     """The address of a migrated PostgreSQL database of this test process."""
-    name = f"mintmark_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    name = f"mintmark_test_{os.getpid()}"
     try:
         with psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=2) as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -144,7 +144,9 @@ def empty_postgresql(tmp_path_factory):
     with house.app.app_context():
         bring_up_to_date(house.mint.settings)
     house.close()
-    return url
+    yield url
+    with psycopg.connect(POSTGRESQL, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

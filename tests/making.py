@@ -46,17 +46,13 @@ def make_attribute(house, name, type="text", **fields):
     return name
 
 
-def make_asset(
-    house, path, template='{"sub": "{{ user.username }}"}', *, secret=SECRET, weak=False, **fields
-):
+def make_asset(house, path, template='{"sub": "{{ user.username }}"}', *, secret=SECRET, weak=False, **fields):
     """Make an asset; return its id. What is not given takes its default (HS256, 600 seconds, everyone)."""
     with house.app.app_context(), writing():
         entered = {"path": path, "name": path, "template": template, **fields}
         definition = read_definition(entered, group_ids=groups.ids_by_key(), attributes=attributes.declared())
         value = read_secret(secret, "text", algorithm=definition["algorithm"], weak=weak)
-        asset = save.create(
-            definition, value, sealer=house.mint.settings.sealer, now=house.clock(), actor=ACTOR
-        )
+        asset = save.create(definition, value, sealer=house.mint.settings.sealer, now=house.clock(), actor=ACTOR)
         return asset.id
 
 
@@ -65,9 +61,7 @@ def change_asset(house, path, **fields):
     with house.app.app_context(), writing():
         asset = save.find_asset(path)
         definition = {**save.current_revision(asset).definition, **fields}
-        save.revise(
-            asset, definition, None, sealer=house.mint.settings.sealer, now=house.clock(), actor=ACTOR
-        )
+        save.revise(asset, definition, None, sealer=house.mint.settings.sealer, now=house.clock(), actor=ACTOR)
 
 
 def _group_id(name):

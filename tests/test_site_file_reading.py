@@ -4,7 +4,7 @@ import json
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mintmark.errors import InvalidFields
@@ -160,6 +160,7 @@ values = st.recursive(
 )
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(names, values, max_size=4), st.booleans())
 def test_json_gives_what_was_written(document, is_ascii):
     tree = read_json(json.dumps(document, ensure_ascii=is_ascii))

@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mintmark.site_file.reading import read_tree
@@ -40,6 +40,7 @@ def test_hostile_text_is_text_for_other_readers_too(text):
     assert yaml.safe_load(f"a: {scalar(text)}\n") == {"a": text}
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(st.from_regex(r"[a-z_]{1,12}", fullmatch=True), values | texts, min_size=1, max_size=6))
 def test_every_entry_comes_back(entry):
     assert read_back(entry) == entry
@@ -58,6 +59,7 @@ def test_every_template_comes_back_with_all_its_white_space(template, name):
     assert read_back(entry) == entry
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(names, values, max_size=5), st.lists(texts, max_size=30))
 def test_what_is_too_long_for_a_line_comes_back_from_several(headers, items):
     entry = {"headers": {**headers, "x" * 150: "y", "z" * 1500: ["w"]}, "items": [*items, "x" * 150]}
@@ -84,3 +86,10 @@ def test_a_template_of_several_lines_is_a_literal_block_and_short_lists_stand_on
         '    readers: [staff, "no"]\n'
         "    lifetime: null\n"
     )
+
+
+@pytest.mark.slow
+@settings(max_examples=3000, deadline=None)
+@given(st.dictionaries(st.from_regex(r"[a-z_]{1,12}", fullmatch=True), values | texts, min_size=1, max_size=6))
+def test_thousands_of_entries_come_back(entry):
+    assert read_back(entry) == entry

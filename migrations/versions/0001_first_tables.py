@@ -86,6 +86,7 @@ def upgrade():
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('username_key')
     )
+    op.create_index('ix_person_admin', 'person', ['id'], unique=False, sqlite_where=sa.text('is_admin = 1'), postgresql_where=sa.text('is_admin'))
     op.create_table('site',
     sa.Column('id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('key', sa.String(length=36), nullable=False),

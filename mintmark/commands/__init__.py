@@ -11,8 +11,9 @@ from typing import Any, NoReturn
 import click
 from flask import Flask
 from flask.cli import with_appcontext
+from sqlalchemy.exc import DBAPIError
 
-from mintmark.errors import InvalidFields, MintmarkError
+from mintmark.errors import FieldError, InvalidFields, MintmarkError
 
 
 def command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], click.Command]:
@@ -25,8 +26,12 @@ def command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], cli
                 return function(*arguments, **options)
             except InvalidFields as error:
                 refuse(*(f"{field}: {words}" for field, words in error.problems))
+            except FieldError as error:
+                refuse(f"{error.field}: {error}" if error.field else str(error))
             except MintmarkError as error:
                 refuse(str(error))
+            except DBAPIError as error:
+                refuse(f"the database: {str(error.orig).splitlines()[0] if error.orig else 'it does not answer'}")
 
         return group.command(name)(with_appcontext(run))
 

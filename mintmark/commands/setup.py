@@ -30,11 +30,8 @@ def create_admin(username: str, password_stdin: bool) -> None:
     mint = get_mint()
     bring_up_to_date(mint.settings)
     now = mint.clock()
-    try:
-        read_identifier(username, "username")
-        password = read_password(_typed_password(password_stdin), username=username)
-    except FieldError as error:
-        raise FieldError(f"{error.field}: {error}", error.field) from None
+    read_identifier(username, "username")
+    password = read_password(_typed_password(password_stdin), username=username)
     with writing():
         person = people.find_person(username)
         if person is None:

@@ -1,5 +1,89 @@
-"""`flask site export` and `flask site import`."""
+"""`flask site export` and `flask site import`.
+
+Standard output holds the file, or the lines of what was changed; standard error what is wrong
+and what may not be meant. Neither ever holds a secret or a password.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
 
 import click
 
+from mintmark.commands import actor, command, refuse
+from mintmark.web import get_mint
+
 commands = click.Group("site", help="The site file: everything an administrator keeps, as one document.")
+
+
+@command(commands, "export")
+@click.argument("file", default="-", type=click.Path(dir_okay=False, allow_dash=True))
+def export_site(file: str) -> None:
+    """Write everything but secrets and passwords to FILE (made readable by its owner alone), or print it."""
+    from mintmark import log
+    from mintmark.database import bring_up_to_date
+    from mintmark.models import writing
+    from mintmark.site_file.exporting import site_lines
+
+    mint = get_mint()
+    bring_up_to_date(mint.settings)
+    try:
+        with _output(file) as output:
+            with writing():  # Noted before anything leaves.
+                log.note("site.exported", now=mint.clock(), actor=actor())
+            for line in site_lines(sealer=mint.settings.sealer):
+                output.write(line.encode())
+    except OSError as error:
+        refuse(f"{file}: {error.strerror or 'cannot be written'}")
+
+
+@command(commands, "import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--dry-run", "is_dry", is_flag=True, help="Say what would be changed, and change nothing.")
+@click.option("--prune", is_flag=True, help="Trash assets and switch off people that are not in the file.")
+@click.option("--reset-passwords", is_flag=True, help="Set passwords of people who exist already.")
+def import_site(file: IO[bytes], is_dry: bool, prune: bool, reset_passwords: bool) -> None:
+    """Take over a site file (`-` is standard input): all of it, or nothing."""
+    from mintmark.database import bring_up_to_date
+    from mintmark.site_file.importing import Import
+    from mintmark.site_file.planning import Options
+    from mintmark.site_file.reading import MAX_BYTES, read_bytes
+
+    mint = get_mint()
+    text = read_bytes(file.read(MAX_BYTES + 1))
+    bring_up_to_date(mint.settings)
+    options = Options(prune=prune, reset_passwords=reset_passwords, environ=os.environ)
+    who: dict[str, Any] = {"now": mint.clock(), "actor": actor()}
+    one_import = Import(text, options, sealer=mint.settings.sealer, site_url=mint.settings.site_url, **who)
+    imported = one_import.run(is_dry=is_dry)
+    for change in imported.changes:
+        click.echo(str(change))
+    for path, words in imported.warnings:
+        click.echo(f"warning: {path}: {words}", err=True)
+
+
+@contextmanager
+def _output(file: str) -> Iterator[IO[bytes]]:
+    """Open what is written to. A file is there whole or not at all, and was never readable by others."""
+    if file == "-":
+        yield sys.stdout.buffer
+        sys.stdout.flush()
+        return
+    path = os.path.realpath(file)
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as device:
+            yield device
+        return
+    draft = f"{path}.{os.getpid()}.draft"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as output:
+            yield output
+            output.flush()
+            os.fsync(output.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise

@@ -4,11 +4,17 @@ What these commands are for goes to standard output (a token; a line for each as
 sum), what is wrong to standard error. Neither ever prints a secret or anybody's attribute.
 """
 
+from typing import TYPE_CHECKING
+
 import click
 
 from mintmark.commands import actor, command, refuse
-from mintmark.errors import BadParameters, CannotIssue, MintmarkError, NotFound
+from mintmark.errors import BadParameters, CannotIssue, ConfigurationError, FieldError, MintmarkError, NotFound
 from mintmark.web import get_mint
+
+if TYPE_CHECKING:
+    from mintmark.examine import Examined
+    from mintmark.issue import Mint
 
 commands = click.Group()
 
@@ -24,15 +30,16 @@ def _pairs(_context: click.Context, _param: click.Parameter, given: tuple[str, .
 @command(commands, "mint")
 @click.argument("path")
 @click.option("--as", "username", required=True, metavar="USERNAME", help="Whose token; the log names them.")
-@click.option(
-    "--param", "given", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="A declared parameter."
-)
+@click.option("--param", "given", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="A declared parameter.")
 def mint(path: str, username: str, given: list[tuple[str, str]]) -> None:
     """Print a token for the person USERNAME from the asset at PATH. It is recorded like any other."""
     from mintmark.fields import read_text
     from mintmark.paths import read_path
 
-    path, username = read_path(path), read_text(username, "username")
+    try:
+        path, username = read_path(path), read_text(username, "username")
+    except FieldError as error:
+        refuse(f"{error.field}: {error}")
     try:
         token = _issue(path, username, given)
     except CannotIssue as error:
@@ -51,11 +58,11 @@ def _issue(path: str, username: str, given: list[tuple[str, str]]) -> str:
     from mintmark.people import find_person
     from mintmark.readers import see_that_may_fetch
 
-    mint = get_mint()
+    mint = _ready_mint()
     now = mint.clock()
     person = find_person(username)
     if person is None:
-        raise NotFound(f"There is no person with the username {username}.")
+        raise NotFound("There is no person of this username.")
     asset, reader = mint.look_up(path, now=now, person=person.id)
     if asset is None:
         raise NotFound(_why_not_live(path))
@@ -64,6 +71,15 @@ def _issue(path: str, username: str, given: list[tuple[str, str]]) -> str:
     see_that_may_fetch(asset, reader)
     _see_declared([param["name"] for param in asset.definition["params"]], given)
     return mint.issue(asset, reader, read_params(asset, given), Occasion(now, actor())).token
+
+
+def _ready_mint() -> "Mint":
+    """Return what issues. Raises ConfigurationError where the database was never set up: these commands do not."""
+    from mintmark.database import is_up_to_date
+
+    if not is_up_to_date():
+        raise ConfigurationError("The database is not set up yet; run `flask --app app init`.")
+    return get_mint()
 
 
 def _why_not_live(path: str) -> str:
@@ -90,7 +106,7 @@ def check(strict: bool) -> None:
     """
     from mintmark.examine import Examiner, examine_every_asset
 
-    mint = get_mint()
+    mint = _ready_mint()
     examiner = Examiner(now=mint.clock(), site_url=mint.settings.site_url)
     assets = errors = warnings = 0
     for examined in examine_every_asset(examiner, sealer=mint.settings.sealer):
@@ -100,11 +116,18 @@ def check(strict: bool) -> None:
             people = f" [{', '.join(finding.people)}]" if finding.people else ""
             kind = "error" if finding.is_error else "warning"
             click.echo(f"{kind}: {examined.path}: {finding}{people}", err=True)
-        state = "" if examined.live else "switched off; "
-        click.echo(f"{examined.path}: {state}for {examined.who}: {_count(examined.readers, 'reader')}")
+        click.echo(_summary(examined))
     click.echo(", ".join((_count(assets, "asset"), _count(errors, "error"), _count(warnings, "warning"))))
     if errors or (strict and warnings):
         raise SystemExit(1)
+
+
+def _summary(examined: "Examined") -> str:
+    """Say who may fetch an asset (IS-14), and how many of them get a token."""
+    state = "" if examined.live else "switched off; "
+    got = f"{examined.readers - examined.failing:,} of {_count(examined.readers, 'reader')}"
+    result = "nobody gets a token" if examined.is_broken else f"a token for {got}"
+    return f"{examined.path}: {state}for {examined.who}: {result}"
 
 
 def _count(amount: int, word: str) -> str:

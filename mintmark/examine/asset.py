@@ -53,7 +53,7 @@ class Examiner:
         if asset.fault is not None:
             return Examination(0, 0, False, (about_asset(asset.fault),), ())
         start = self._clock()
-        trier = Trier(asset, now=self._now, site_url=self._site_url)
+        trier = Trier(asset, attributes=self.attributes, now=self._now, site_url=self._site_url)
         trials = self._try_awkward(trier, self._ends(start, time_limit, 0.5))
         tally = self._try_readers(trier, self._ends(start, time_limit, 1.0))
         findings = (*tally.findings(), *_about_trials(trials, tally.failures))
@@ -67,11 +67,8 @@ class Examiner:
         return lambda: self._clock() >= end
 
     def _try_awkward(self, trier: Trier, is_over: Callable[[], bool]) -> list[Trial]:
-        asset, names = trier.asset, self.group_names
-        readers = {group_id: names[group_id] for group_id in asset.readers if group_id in names}
-        editors = {group_id: names[group_id] for group_id in asset.editors if group_id in names}
         trials: list[Trial] = []
-        for person in awkward_people(self.attributes, readers, editors):
+        for person in awkward_people(trier.asset, self.attributes, self.group_names):
             if is_over():
                 break
             tried = trier.long_samples if person.has_long_params else trier.samples

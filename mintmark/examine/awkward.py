@@ -5,7 +5,7 @@ Rule: each is allowed on this site, so that each can come one day: every value i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mintmark.assets.prepare import Prepared
@@ -34,6 +34,7 @@ _LONG = {
     "boolean": False,
     "list": [f"item-{number:04}" for number in range(LONG_LIST)],
 }
+_ANY_GROUP = {_ID: "group"}
 _EMPTY = {"text": "", "number": 0, "boolean": False, "list": []}
 # words → what every text of this person is.
 _TEXTS = {
@@ -91,77 +92,80 @@ def samples(asset: Prepared, *, are_long: bool = False) -> list[Sample]:
     return found
 
 
+def with_value(reader: Reader, name: str, attributes: Mapping[str, str]) -> Reader | None:
+    """Return the same person with a plain value of what they lack; None for a name that cannot be set."""
+    user, field = reader.user, name.removeprefix("user.")
+    attribute = field.removeprefix("attributes.")
+    if attribute in attributes and attribute != field:
+        values = {**user["attributes"], attribute: _PLAIN[attributes[attribute]]}
+        return replace(reader, user={**user, "attributes": values})
+    return replace(reader, user={**user, field: "text"}) if field in _NAMES and field != name else None
+
+
 def awkward_people(
-    attributes: Mapping[str, str], reader_groups: Mapping[str, str], editor_groups: Mapping[str, str]
+    asset: Prepared, attributes: Mapping[str, str], group_names: Mapping[str, str]
 ) -> list[AwkwardPerson]:
-    """Make up people for a site with these attributes (name → type), an asset with these groups (id → name)."""
-    make = _Maker(attributes, reader_groups)
+    """Make up people who may fetch the asset. `attributes` is name → type, `group_names` id → name."""
+    make = _Maker(asset, attributes, group_names)
     people = [AwkwardPerson(words, make(**make.named(text))) for words, text in _TEXTS.items()]
     people += [
         AwkwardPerson("without a surname", make(last_name=None)),
         AwkwardPerson("without a first name", make(first_name=None)),
         AwkwardPerson("without an e-mail address", make(email=None)),
-        AwkwardPerson("in no group, without roles and permissions", make({}, roles=[], permissions=[])),
-        AwkwardPerson("with nothing set but the username", make({}, **make.unset())),
-        AwkwardPerson("with empty values", make({}, **make.of(_EMPTY), **dict.fromkeys(_NAMES, ""))),
+        AwkwardPerson("without roles and permissions", make(roles=[], permissions=[])),
+        AwkwardPerson("with nothing set but the username", make(**make.unset())),
+        AwkwardPerson("with empty values", make(**make.empty())),
         AwkwardPerson("with values as long as allowed", make(**make.longest()), has_long_params=True),
-        AwkwardPerson(f"with lists of {LONG_LIST} items", make(make.many(), **make.lists())),
-        AwkwardPerson("an editor", make(editor_groups)),
-        AwkwardPerson("an administrator with nothing set", make({}, **make.unset(), is_admin=True)),
+        AwkwardPerson(f"with lists of {LONG_LIST} items", make(make.many_groups(), **make.long_lists())),
+        AwkwardPerson("an administrator with nothing set", make({}, **{**make.unset(), "is_admin": True})),
     ]
+    if asset.for_everyone:
+        people.append(AwkwardPerson("in no group", make({})))
+    if asset.editors:
+        people.append(AwkwardPerson("an editor", make(make.editors)))
     return people
 
 
 class _Maker:
-    """Makes readers that differ from a plain person in the given values."""
+    """Makes readers that differ from a plain person in the given values.
 
-    def __init__(self, attributes: Mapping[str, str], groups: Mapping[str, str]) -> None:
-        self.attributes, self.groups = attributes, groups
+    A plain person may fetch: is in the asset's groups, or an administrator where it has none.
+    """
+
+    def __init__(self, asset: Prepared, attributes: Mapping[str, str], names: Mapping[str, str]) -> None:
+        self._attributes = attributes
+        readers = {group_id: names[group_id] for group_id in asset.readers if group_id in names}
+        self.editors = {group_id: names[group_id] for group_id in asset.editors if group_id in names}
+        self._groups = _ANY_GROUP if asset.for_everyone else readers or self.editors
+        self._is_admin = not self._groups
 
     def __call__(self, groups: Mapping[str, str] | None = None, **values: Any) -> Reader:
-        names = {
-            "email": "plain@example.test",
-            "first_name": "Plain",
-            "last_name": "Person",
-            "display_name": None,
-        }
-        lists = {"roles": ["user"], "permissions": ["read"]}
-        person = {
-            "id": _ID,
-            "username": "plain",
-            **names,
-            "is_admin": False,
-            **lists,
-            **self.of(_PLAIN),
-            **values,
-        }
-        groups = self.groups if groups is None else groups
+        person = {**_PERSON, "is_admin": self._is_admin, **self._of(_PLAIN), **values}
+        groups = self._groups if groups is None else groups
         return Reader(_ID, person["is_admin"], groups, user_context(person, groups.values()))
-
-    def of(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Give every attribute the value of its type."""
-        return {"attributes": {name: values[kind] for name, kind in self.attributes.items()}}
 
     def named(self, text: str) -> dict[str, Any]:
         """Give every text this value."""
-        return {
-            **dict.fromkeys(("username", *_NAMES), text),
-            **self.of({**_PLAIN, "text": text, "list": [text]}),
-        }
+        attributes = self._of({**_PLAIN, "text": text, "list": [text]})
+        return {**dict.fromkeys(("username", *_NAMES), text), **attributes}
 
     def unset(self) -> dict[str, Any]:
         return {**dict.fromkeys(_NAMES), "roles": [], "permissions": [], "attributes": {}}
 
+    def empty(self) -> dict[str, Any]:
+        return {**dict.fromkeys(_NAMES, ""), "roles": [], "permissions": [], **self._of(_EMPTY)}
+
     def longest(self) -> dict[str, Any]:
         names = dict.fromkeys(_NAMES, "x" * MAX_NAME)
-        return {"username": "x" * MAX_USERNAME, **names, **self.of({**_LONG, "list": _PLAIN["list"]})}
+        return {"username": "x" * MAX_USERNAME, **names, **self._of({**_LONG, "list": _PLAIN["list"]})}
 
-    def many(self) -> dict[str, str]:
-        return {f"{_ID}-{number}": f"group-{number:04}" for number in range(LONG_LIST)}
+    def many_groups(self) -> dict[str, str]:
+        return {**self._groups, **{f"{_ID}-{number}": f"group-{number:04}" for number in range(LONG_LIST)}}
 
-    def lists(self) -> dict[str, Any]:
-        return {
-            "roles": _LONG["list"],
-            "permissions": _LONG["list"],
-            **self.of({**_PLAIN, "list": _LONG["list"]}),
-        }
+    def long_lists(self) -> dict[str, Any]:
+        items = _LONG["list"]
+        return {"roles": items, "permissions": items, **self._of({**_PLAIN, "list": items})}
+
+    def _of(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Give every attribute the value of its type."""
+        return {"attributes": {name: values[kind] for name, kind in self._attributes.items()}}

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from mintmark import attributes, payload
 from mintmark.examine.findings import Finding
 from mintmark.models import Asset, Attribute, Membership, Person, Revision, Secret, db
+from mintmark.tokens import SECRET_BYTES
 
 SHORT_LIFETIME, LONG_LIFETIME = 30, 86_400
 _NOBODY = "nobody but administrators may fetch it"
@@ -22,8 +23,8 @@ def warnings_of(
 ) -> list[Finding]:
     """Return the warnings about a saved, or just flushed, definition and its secret.
 
-    `template` is the compiled one where the caller has it. Where it no longer compiles, the other warnings are
-    returned. At most four queries, whatever the number of people.
+    `template` is the compiled one where the caller has it; where it no longer compiles, the others are
+    given. At most four queries, whatever the number of people.
     """
     template = template or _compile(definition)
     return [
@@ -54,22 +55,20 @@ def _about_lifetime(lifetime: int | None) -> Iterator[Finding]:
 
 def _about_secret(definition: Mapping[str, Any], secret: Secret) -> Iterator[Finding]:
     if secret.weak:
-        yield Finding("weak_secret", f"its secret is weak: shorter than {definition['algorithm']} takes")
+        algorithm = definition["algorithm"]
+        words = f"its secret is marked weak: {algorithm} takes {SECRET_BYTES[algorithm]} bytes (RFC 7518 §3.2)"
+        yield Finding("weak_secret", words)
     statement = (
         select(Asset.path)
         .join(Revision, (Revision.asset_id == Asset.id) & (Revision.number == Asset.revision))
         .join(Secret, Secret.id == Revision.secret_id)
-        .where(
-            Secret.fingerprint == secret.fingerprint, Asset.id != secret.asset_id, Asset.trashed_at.is_(None)
-        )
+        .where(Secret.fingerprint == secret.fingerprint, Asset.id != secret.asset_id, Asset.trashed_at.is_(None))
         .order_by(Asset.path)
         .limit(100)
     )
     if paths := list(db.session.scalars(statement)):
         more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
-        words = (
-            f"has the same secret as {', '.join(paths[:_NAMED])}{more}: a token for one is good for the other"
-        )
+        words = f"has the same secret as {', '.join(paths[:_NAMED])}{more}: a token for one is good for the other"
         yield Finding("shared_secret", words)
 
 
@@ -78,9 +77,7 @@ def _about_readers(definition: Mapping[str, Any]) -> Iterator[Finding]:
         return
     group_ids = {*definition["readers"], *definition["editors"]}
     if not group_ids:
-        yield Finding(
-            "no_readers", "nobody but administrators may fetch it: it has no readers and no editors"
-        )
+        yield Finding("no_readers", "nobody but administrators may fetch it: it has no readers and no editors")
         return
     somebody = (
         select(Person.id)
@@ -97,18 +94,12 @@ def _about_template(definition: Mapping[str, Any], template: payload.Template) -
     for name in free:
         if claims := [claim for claim, known in template.claims.items() if f"params.{name}" in known.names]:
             listed = ", ".join(f"“{claim}”" for claim in claims)
-            words = (
-                f"{listed} comes from the parameter {name}, which takes any value: list its values in one_of"
-            )
+            words = f"the parameter {name} takes any value and decides {listed}: list its values in one_of"
             yield Finding("free_parameter", words)
     prefix = "user.attributes."
     used = sorted(name.removeprefix(prefix) for name in template.names if name.startswith(prefix))
     if used:
-        sensitive = (
-            select(Attribute.name)
-            .where(Attribute.sensitive, Attribute.name.in_(used))
-            .order_by(Attribute.name)
-        )
+        sensitive = select(Attribute.name).where(Attribute.sensitive, Attribute.name.in_(used)).order_by(Attribute.name)
         for name in db.session.scalars(sensitive):
             words = f"its template names the sensitive attribute {name}: a payload can be read by anybody"
             yield Finding("sensitive_attribute", words)

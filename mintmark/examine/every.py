@@ -16,10 +16,14 @@ from mintmark.sealing import Sealer
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One asset, who may fetch it in words, how many that are, and all that was found."""
+    """One asset, who may fetch it in words, how many that are, and all that was found.
+
+    `is_broken`: nobody was tried, for nobody gets a token.
+    """
 
     path: str
     live: bool
+    is_broken: bool
     who: str
     readers: int
     failing: int
@@ -27,9 +31,9 @@ class Examined:
 
 
 def examine_every_asset(examiner: Examiner, *, sealer: Sealer) -> Iterator[Examined]:
-    """Examine every asset by path. Of one that is switched off all findings are warnings: it refuses everybody.
+    """Examine every asset by path. Of one that is switched off all findings are warnings.
 
-    Ends the read transaction after each asset, so that long looking holds up nobody; not for use while writing.
+    Ends the read transaction after each asset, so that long looks hold up nobody; not for use while writing.
     """
     for kept in listing.kept():
         revision, secret = kept.revision, kept.secret
@@ -41,5 +45,5 @@ def examine_every_asset(examiner: Examiner, *, sealer: Sealer) -> Iterator[Exami
             findings = [replace(finding, is_error=False) for finding in findings]
         who = readers_in_words(revision.definition, examiner.group_names)
         counted = (examination.readers, examination.failing)
-        yield Examined(asset.path, kept.live, who, *counted, tuple(findings))
+        yield Examined(asset.path, kept.live, asset.fault is not None, who, *counted, tuple(findings))
         db.session.rollback()

@@ -10,10 +10,12 @@ from typing import Any
 from mintmark.errors import CannotIssue
 from mintmark.payload import MAX_TOKEN_CHARACTERS
 
+_NAMED = 5  # made-up people of one finding; the rest are counted.
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One sentence about an asset. `is_error`: a real reader would get no token. `people`: ids of some of them."""
+    """One sentence about an asset. `is_error`: a real reader would get no token. `people`: ids of some."""
 
     code: str
     words: str
@@ -62,10 +64,17 @@ class Failure:
         return f"line {self.line}, column {self.column}" if self.line is not None else ""
 
     @property
+    def advice(self) -> str:
+        """Return what to do, to stand behind a sentence; some hints are sentences of their own."""
+        if not self.hint:
+            return ""
+        return (". " if self.hint[0].isupper() else "; ") + self.hint.removesuffix(".")
+
+    @property
     def words(self) -> str:
         """Return the whole diagnosis: place, reason, what to do."""
         place = f"{self.place}: " if self.place else ""
-        return f"{place}{self.reason}" + (f"; {self.hint}" if self.hint else "")
+        return place + self.reason.removesuffix(".") + self.advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +92,7 @@ def about_readers(failure: Failure, amount: int, share: str, people: tuple[str, 
     without = f"without the parameter {failure.without} " if failure.without else ""
     if failure.name and failure.name.startswith("user."):
         where = f" ({failure.place})" if failure.place else ""
-        advice = f"; {failure.hint}" if failure.hint else ""
-        words = f"{share} {has} no `{failure.name}`{where}: {without}they would get 500{advice}"
+        words = f"{share} {has} no `{failure.name}`{where}: {without}they would get 500{failure.advice}"
     else:
         words = f"{share} would get 500 {without}".rstrip() + f": {failure.words}"
     return Finding(failure.code, words, is_error=not failure.without, people=people)
@@ -93,9 +101,10 @@ def about_readers(failure: Failure, amount: int, share: str, people: tuple[str, 
 def about_awkward(failure: Failure, who: list[str]) -> Finding:
     """Say which made-up people would get an error."""
     without = f" without the parameter {failure.without}" if failure.without else ""
-    return Finding(
-        "awkward_person", f"a made-up person ({'; '.join(who)}) would get 500{without}: {failure.words}"
-    )
+    more = f"; {len(who) - _NAMED} more" if len(who) > _NAMED else ""
+    made_up = "; ".join(who[:_NAMED]) + more
+    words = f"a made-up person ({made_up}) would get 500{without}: {failure.words}"
+    return Finding("awkward_person", words)
 
 
 def about_asset(error: CannotIssue) -> Finding:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mintmark.assets.prepare import Prepared
 from mintmark.errors import CannotIssue
-from mintmark.examine.awkward import Sample, samples
+from mintmark.examine.awkward import Sample, samples, with_value
 from mintmark.examine.findings import Failure, Finding, about_readers
 from mintmark.issue import Issued, make_token
 from mintmark.payload import MAX_TOKEN_CHARACTERS
@@ -20,24 +20,45 @@ _NAMED = 3  # people of one finding whose ids are kept.
 class Trier:
     """Makes tokens of one asset as `Mint.issue` does, at one moment, and keeps none."""
 
-    def __init__(self, asset: Prepared, *, now: float, site_url: str) -> None:
-        self.asset, self._now, self._site_url = asset, now, site_url
+    def __init__(self, asset: Prepared, *, attributes: Mapping[str, str], now: float, site_url: str) -> None:
+        self.asset, self._attributes, self._now, self._site_url = asset, attributes, now, site_url
         self.samples, self.long_samples = samples(asset), samples(asset, are_long=True)
 
-    def try_on(self, reader: Reader, tried: Iterable[Sample]) -> tuple[list[Issued], dict[Failure, None]]:
+    def try_on(self, reader: Reader, tried: Iterable[Sample]) -> tuple[list[Issued], list[Failure]]:
         """Return what somebody would get with each sample of parameters, and each failure once.
 
-        What fails in any case is not told again for a parameter that was left out.
+        What fails in any case is not told again for parameters that were left out.
         """
         got: list[Issued] = []
-        failures: dict[Failure, None] = {}
+        failures: dict[Failure, Failure] = {}
         for sample in tried:
             try:
                 got.append(make_token(self.asset, reader, sample.params, self._now, self._site_url))
             except CannotIssue as error:
-                if not sample.explains(error) and Failure.of(error) not in failures:
-                    failures[Failure.of(error, sample.without)] = None
-        return got, failures
+                for each in self._and_more(reader, sample, error):
+                    if not sample.explains(each):
+                        failures.setdefault(Failure.of(each), Failure.of(each, sample.without))
+        return got, list(failures.values())
+
+    def _and_more(self, reader: Reader, sample: Sample, error: CannotIssue) -> Iterator[CannotIssue]:
+        """Yield the error and, as long as it is something that the person lacks, those that come behind it.
+
+        Rendering stops at the first that is missing; whoever lacks two things is to be counted for both.
+        """
+        given: set[str] = set()
+        while True:
+            yield error
+            name = str(error.detail.get("name"))
+            reader_or_none = None if name in given else with_value(reader, name, self._attributes)
+            if reader_or_none is None:
+                return
+            given.add(name)
+            reader = reader_or_none
+            try:
+                make_token(self.asset, reader, sample.params, self._now, self._site_url)
+                return
+            except CannotIssue as another:
+                error = another
 
 
 @dataclass
@@ -64,7 +85,7 @@ class Tally:
         self._near, self._longest = _Concerned(), 0
         self._subjects = _Subjects()
 
-    def add(self, reader: Reader, got: list[Issued], failures: Mapping[Failure, None]) -> None:
+    def add(self, reader: Reader, got: list[Issued], failures: Iterable[Failure]) -> None:
         """Count one reader, once for each failure, however many parameters lead to it."""
         self.seen += 1
         self.failing += any(not failure.without for failure in failures)
@@ -86,9 +107,7 @@ class Tally:
         ]
         yield from sorted(told, key=lambda finding: not finding.is_error)
         if shared := self._subjects.shared():
-            words = (
-                f"{self._share(shared)} share their `sub`: the relying party takes them for the same person"
-            )
+            words = f"{self._share(shared)} share their `sub`: the relying party takes them for one person"
             yield Finding("shared_sub", words)
         if self._near.amount:
             get = "gets" if self._near.amount == 1 else "get"

@@ -1,6 +1,6 @@
 """People, groups, and the custom attributes that an administrator declared."""
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mintmark.models.base import db, new_id
@@ -10,6 +10,10 @@ class Person(db.Model):  # type: ignore[name-defined,misc]
     """Somebody who signs in. Unique without regard to case (`username_key`), issued as typed."""
 
     __tablename__ = "person"
+    # Administrators may fetch everything, so they are asked for with the readers of each asset.
+    __table_args__ = (
+        Index("ix_person_admin", "id", sqlite_where=text("is_admin = 1"), postgresql_where=text("is_admin")),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     username: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,79 @@
+"""What an import would do: its lines, and the checked values with which it is done.
+
+Rule: a plan is made by reading only. It holds nothing that did not change, so that an empty
+one means that nothing is to be written at all.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from mintmark.assets.secrets import SecretValue
+from mintmark.fields import identifier_key
+from mintmark.site_file.problems import label_of
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line: `+ people jsmith`, `~ assets sales/chat: lifetime, template`, `- assets old/path`."""
+
+    sign: str
+    section: str
+    name: str
+    fields: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.sign} {label_of(self.section, self.name)}" + (
+            f": {', '.join(self.fields)}" if self.fields else ""
+        )
+
+
+@dataclass(frozen=True)
+class PersonChange:
+    """New values of one person, by id, and ids of groups; `password` where it is to be set."""
+
+    person_id: str
+    key: str
+    values: dict[str, Any]
+    joins: frozenset[str] = frozenset()
+    leaves: frozenset[str] = frozenset()
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class AssetChange:
+    """A whole new definition; without a secret the present one stays, without an id the asset is new."""
+
+    definition: dict[str, Any]
+    secret: SecretValue | None
+    asset_id: str | None = None
+
+
+@dataclass
+class Plan:
+    """Everything that one import changes, in the order in which it is done."""
+
+    changes: list[Change] = field(default_factory=list)
+    attributes: list[dict[str, Any]] = field(default_factory=list)
+    new_groups: dict[str, str] = field(default_factory=dict)  # id → name
+    respelled_groups: dict[str, str] = field(default_factory=dict)  # id → name
+    new_people: list[dict[str, Any]] = field(default_factory=list)
+    people: list[PersonChange] = field(default_factory=list)
+    people_off: list[str] = field(default_factory=list)  # ids
+    assets: list[AssetChange] = field(default_factory=list)
+    assets_off: list[str] = field(default_factory=list)  # ids
+
+    def passwords(self) -> list[tuple[str, str]]:
+        """Return the passwords that are to be set, as (key of the person, password)."""
+        new = [(identifier_key(one["username"]), one["password"]) for one in self.new_people if "password" in one]
+        return new + [(one.key, one.password) for one in self.people if one.password is not None]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return how many entries were made, changed and taken away, by section."""
+        found: dict[str, Counter[str]] = {}
+        for change in self.changes:
+            found.setdefault(change.section, Counter())[_WORDS[change.sign]] += 1
+        return {section: dict(counter) for section, counter in found.items()}
+
+
+_WORDS = {"+": "made", "~": "changed", "-": "taken_away"}

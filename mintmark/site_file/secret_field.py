@@ -1,0 +1,67 @@
+"""The secret of an asset in a site file: given, or the name of a variable that holds it.
+
+Rule: nothing that stands in this field is ever repeated in an error, not even a name: somebody
+may have written the secret where a name belongs.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mintmark.assets.secrets import ENCODINGS, MAX_CHARACTERS, SecretValue, read_secret
+from mintmark.config import PREFIX, SECRET_PREFIX
+from mintmark.errors import FieldError
+from mintmark.fields import read_boolean, read_choice, read_object, read_text
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,1023}", re.ASCII)
+_FIELDS = frozenset({*ENCODINGS, "env", "as", "weak"})
+
+
+@dataclass(frozen=True)
+class SecretField:
+    """What the file says: a text and its encoding, or a variable that holds such a text."""
+
+    encoding: str
+    weak: bool
+    text: str | None = field(default=None, repr=False)
+    variable: str | None = None
+
+    def find(self, environ: Mapping[str, str], *, algorithm: str) -> SecretValue | None:
+        """Return the checked secret; None where its variable is not set. Raises FieldError."""
+        text = environ.get(self.variable) if self.variable else self.text
+        if text is None:
+            return None
+        try:
+            return read_secret(text, self.encoding, algorithm=algorithm, weak=self.weak)
+        except FieldError as error:
+            raise FieldError(f"{error} (from {self.variable})" if self.variable else str(error), "secret") from None
+
+
+def read_secret_field(value: Any, field: str) -> SecretField:
+    """Return what the file says about a secret. Raises FieldError."""
+    given = read_object(value, field)
+    if set(given) - _FIELDS:
+        raise FieldError(f"takes one of {', '.join(ENCODINGS)}, env; beside it weak, and with env also as", field)
+    sources = [name for name in (*ENCODINGS, "env") if name in given]
+    if len(sources) != 1:
+        raise FieldError(f"takes exactly one of {', '.join(ENCODINGS)}, env", field)
+    weak = read_boolean(given.get("weak", False), field)
+    source = sources[0]
+    if source == "env":
+        encoding = read_choice(given.get("as", "text"), field, ENCODINGS)
+        return SecretField(encoding, weak, variable=_variable(given["env"], field))
+    if "as" in given:
+        raise FieldError(f"“as” belongs to env; here {source} says how the secret is written", field)
+    if not isinstance(given[source], str):
+        raise FieldError("takes text; put it in quotes", field)
+    return SecretField(source, weak, text=read_text(given[source], field, longest=MAX_CHARACTERS))
+
+
+def _variable(value: Any, field: str) -> str:
+    """Any variable but Mintmark's own settings, which are taken out of the environment at start."""
+    if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+        raise FieldError(f"env takes the name of a variable, such as {SECRET_PREFIX}HELPDESK", field)
+    if value.startswith(PREFIX) and not value.startswith(SECRET_PREFIX):
+        raise FieldError(f"env names a setting of Mintmark; use a variable that starts with {SECRET_PREFIX}", field)
+    return value
