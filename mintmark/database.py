@@ -13,13 +13,13 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, insert, text
 from sqlalchemy.exc import DBAPIError
 
 from mintmark import site
 from mintmark.config import Settings
 from mintmark.errors import ConfigurationError
-from mintmark.models import Site, db, writing
+from mintmark.models import Site, db
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _LOCK = 0x6D696E74  # "mint"
@@ -29,10 +29,12 @@ def bring_up_to_date(settings: Settings) -> None:
     """Create or upgrade the tables and the site's row. Raises ConfigurationError."""
     try:
         with _one_at_a_time(db.engine, settings) as connection:
-            _see_key_before_writing(connection, settings)
+            is_new = not _has_site(connection)
+            if not is_new:
+                _see_sealing_key(connection, settings)  # A wrong one is found before anything is changed.
             _upgrade(connection)
-        with writing():
-            site.initialise(sealer=settings.sealer)
+            if is_new:
+                connection.execute(insert(Site).values(site.make_row(sealer=settings.sealer)))
     except DBAPIError as error:
         reason = str(error.orig).splitlines()[0] if error.orig else "it does not answer"
         raise ConfigurationError(f"The database cannot be used: {reason}") from None
@@ -70,11 +72,9 @@ def _one_at_a_time(engine: Engine, settings: Settings) -> Iterator[Connection]:
         os.close(descriptor)
 
 
-def _see_key_before_writing(connection: Connection, settings: Settings) -> None:
-    """A wrong sealing key is found before anything is changed."""
-    if _has_site(connection):
-        row = connection.execute(text("SELECT key, sealed_check FROM site WHERE id = 1")).one()
-        site.see_sealing_key(Site(id=1, key=row.key, sealed_check=bytes(row.sealed_check)), sealer=settings.sealer)
+def _see_sealing_key(connection: Connection, settings: Settings) -> None:
+    key, sealed_check = connection.execute(text("SELECT key, sealed_check FROM site WHERE id = 1")).one()
+    site.see_sealing_key(key, bytes(sealed_check), sealer=settings.sealer)
 
 
 def _has_site(connection: Connection) -> bool:

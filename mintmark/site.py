@@ -4,7 +4,7 @@ import base64
 import hmac
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from mintmark import log, people
 from mintmark.errors import ConfigurationError, FieldError, InvalidFields, NotFound, SealError
@@ -18,22 +18,16 @@ _CHECK = b"This site's sealing key is the right one."
 _PLACE = {"table": "site", "column": "sealed_check"}
 
 
-def initialise(*, sealer: Sealer) -> Site:
-    """Make the site's row where there is none, within the caller's transaction. Raises ConfigurationError."""
-    site = db.session.get(Site, 1)
-    if site is None:
-        key = new_id()
-        site = Site(id=1, key=key, sealed_check=sealer.seal(_CHECK, row=key, **_PLACE))
-        db.session.add(site)
-        db.session.flush()
-    see_sealing_key(site, sealer=sealer)
-    return site
+def make_row(*, sealer: Sealer) -> dict[str, Any]:
+    """Return the row of a new site."""
+    key = new_id()
+    return {"id": 1, "key": key, "sealed_check": sealer.seal(_CHECK, row=key, **_PLACE), "attributes_revision": 0}
 
 
-def see_sealing_key(site: Site, *, sealer: Sealer) -> None:
+def see_sealing_key(key: str, sealed_check: bytes, *, sealer: Sealer) -> None:
     """Raises ConfigurationError where the sealing key is not the one that this database was sealed with."""
     try:
-        is_right = hmac.compare_digest(sealer.open(site.sealed_check, row=site.key, **_PLACE), _CHECK)
+        is_right = hmac.compare_digest(sealer.open(sealed_check, row=key, **_PLACE), _CHECK)
     except SealError:
         is_right = False
     if not is_right:
@@ -98,8 +92,3 @@ def close_setup(*, now: float) -> bool:
     )
     db.session.expire_all()
     return bool(done.rowcount)
-
-
-def find_site() -> Site | None:
-    """Return the site's row."""
-    return db.session.scalar(select(Site).where(Site.id == 1))

