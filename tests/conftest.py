@@ -137,6 +137,7 @@ def empty_postgresql(tmp_path_factory):
         with psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=2) as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+            connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")  # No power is cut here.
     except psycopg.OperationalError as error:
         skip_or_fail(f"PostgreSQL does not answer at {POSTGRESQL.rpartition('@')[2]}: {str(error).splitlines()[0]}")
     url = POSTGRESQL.rpartition("/")[0] + "/" + name
@@ -154,7 +155,7 @@ def database(request, tmp_path):
     """Overrides that name an empty database, one test on each engine."""
     instance = tmp_path / "instance"
     instance.mkdir(mode=0o700)
-    overrides = {"INSTANCE": str(instance), "SEALING_KEY": SEALING_KEY}
+    overrides = {"INSTANCE": str(instance), "SEALING_KEY": SEALING_KEY, "SQLITE_SYNCHRONOUS": "normal"}
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("empty_sqlite"), instance / "mintmark.sqlite")
         (instance / "mintmark.sqlite").chmod(0o600)
@@ -198,6 +199,6 @@ def sqlite_house(tmp_path, empty_sqlite):
     instance = tmp_path / "instance"
     instance.mkdir(mode=0o700)
     shutil.copy(empty_sqlite, instance / "mintmark.sqlite")
-    house = House({"INSTANCE": str(instance), "SEALING_KEY": SEALING_KEY})
+    house = House({"INSTANCE": str(instance), "SEALING_KEY": SEALING_KEY, "SQLITE_SYNCHRONOUS": "normal"})
     yield house
     house.close()

@@ -24,7 +24,7 @@ CLIENTS = 50
 
 @pytest.fixture
 def service(database, tmp_path):
-    service = Service(database, tmp_path / "service.log")
+    service = Service({**database, "SQLITE_SYNCHRONOUS": "full"}, tmp_path / "service.log")
     yield service
     service.stop()
 

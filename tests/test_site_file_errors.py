@@ -1,10 +1,15 @@
 """Everything that is wrong with a site file is said at once, a line each, and the site stays as it was."""
 
+import json
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mintmark.errors import InvalidFields
 from mintmark.site_file.document import Document
-from mintmark.site_file.problems import printable
+from mintmark.site_file.problems import MAX_PROBLEMS, printable
+from mintmark.site_file.sections import SECTIONS
 from tests.conftest import SECRET
 from tests.making import make_asset, make_attribute, make_group, make_person
 
@@ -232,3 +237,60 @@ def test_wrong_usage_is_2(sqlite_house, tmp_path):
 def everything(house):
     tables = "attribute people_group person membership asset revision secret access log site session".split()
     return {table: house.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
+
+
+fields = st.sampled_from(
+    [name for section in SECTIONS.values() for name in section.readers] + ["text", "env", "weak", "form", "x"]
+)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+    | st.sampled_from(["ada", "BEN", "staff", "desk", "department", "text", "everyone", "raw", ID, "HS256", "{}", "{{ x }}"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(fields, inner, max_size=6),
+    max_leaves=20,
+)  # fmt: skip
+named = st.sampled_from(["ada", "Ben", "desk", "staff", "department", "new", "new/path"])
+entry = st.builds(
+    lambda name, rest: {"username": name, "name": name, "path": name, **rest},
+    named,
+    st.dictionaries(fields, anything, max_size=5),
+).flatmap(
+    lambda one: st.sampled_from(list(SECTIONS.values())).map(lambda s: {n: v for n, v in one.items() if n in s.readers})
+)
+documents = st.fixed_dictionaries({}, optional={name: st.lists(entry | anything, max_size=3) for name in SECTIONS})
+
+
+@given(st.dictionaries(st.sampled_from([*SECTIONS, "mintmark"]), anything))
+def test_whatever_the_data_nothing_but_refusals_are_raised(data):
+    try:
+        Document(json.dumps(data)).problems.see_none()
+    except InvalidFields as error:
+        assert all((field + words).isprintable() for field, words in error.problems)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(document=documents, flags=st.sets(st.sampled_from(["--prune", "--reset-passwords"])))
+def test_whatever_the_entries_an_import_changes_all_or_nothing(filled_house, document, flags):
+    # Given any document, when it is tried and then imported, both say the same, and twice is once
+    text = json.dumps({"mintmark": 1, **document})
+    before = everything(filled_house)
+    dry = filled_house.run("site", "import", "-", "--dry-run", *flags, input=text)
+    assert everything(filled_house) == before
+
+    real = filled_house.run("site", "import", "-", *flags, input=text)
+
+    assert real.exception is None or isinstance(real.exception, SystemExit), (text, real.exception)
+    assert (dry.exit_code, dry.output) == (real.exit_code, real.output)
+    if real.exit_code:
+        assert everything(filled_house) == before and real.stdout == ""
+    else:
+        after = everything(filled_house)
+        assert filled_house.run("site", "import", "-", *flags, input=text).stdout == ""
+        assert everything(filled_house) == after
+
+
+def test_of_very_many_problems_the_first_ten_thousand_are_told():
+    found = problems_of('{"mintmark": 1, "people": [' + "{}," * 10_500 + "{}]}")
+
+    assert len(found) == MAX_PROBLEMS + 1 and found[0] == "people #1: username: is missing"
+    assert found[-1] == "site file: text: 501 more problems are told when these are mended"

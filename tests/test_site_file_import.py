@@ -385,6 +385,7 @@ def test_a_secret_comes_from_a_variable_and_an_unset_one_keeps_the_secret(house,
     [
         ("short", "has 5 bytes; under 8 is never possible (from MINTMARK_SECRET_DESK)"),
         (" " + SECRET, "has white space at its beginning or end."),
+        ("x" * 40 + "\udce9", "holds a character that is no text"),
         ("", "is empty (from MINTMARK_SECRET_DESK)"),
         ("-----BEGIN PRIVATE KEY-----" + "x" * 40, "looks like a key file"),
     ],

@@ -34,7 +34,7 @@ def test_what_other_readers_of_yaml_turn_into_something_else_stays_text(text, lo
 @pytest.mark.parametrize("loader", LOADERS)
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("", None), ("~", None), ("null", None), ("true", True), ("false", False), ("0", 0), ("-12", -12),
+    [("", None), ("~", None), ("null", None), ("true", True), ("false", False), ("0", 0), ("-12", -12), ("0.00012345678901234567", 0.00012345678901234567),
      ("1.50", 1.5), ("1e3", 1000.0), ("-0.5E-2", -0.005), ("12345678901234567890", 12345678901234567890),
      ('"null"', "null"), ("'12'", "12"), ('"\\U0001F600"', "\U0001f600")],
 )  # fmt: skip
