@@ -15,6 +15,7 @@ from jwt.algorithms import Algorithm
 from jwt.utils import base64url_decode, base64url_encode
 
 from mintmark.errors import FieldError
+from mintmark.fields import read_text
 
 # algorithm → the shortest secret in bytes that RFC 7518 §3.2 allows.
 SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -69,8 +70,8 @@ def read_headers(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if not name or len(name) > 100 or name in _FORBIDDEN_HEADERS or name.startswith("x5"):
             raise FieldError(f"“{name[:40]}” may not be set by an asset", "headers")
-        if not isinstance(value, str) or not value or len(value) > 255:
-            raise FieldError(f"“{name}” takes text of 1 to 255 characters", "headers")
+        read_text(name, "headers", longest=100)
+        read_text(value, "headers", longest=255)
     return dict(headers)
 
 

@@ -4,6 +4,7 @@ Standard output holds the file, or the lines of what was changed; standard error
 and what may not be meant. Neither ever holds a secret or a password.
 """
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -58,6 +59,8 @@ def import_site(file: IO[bytes], is_dry: bool, prune: bool, reset_passwords: boo
     who: dict[str, Any] = {"now": mint.clock(), "actor": actor()}
     one_import = Import(text, options, sealer=mint.settings.sealer, site_url=mint.settings.site_url, **who)
     imported = one_import.run(is_dry=is_dry)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # What is done is done, whatever this terminal can show.
+        sys.stdout.reconfigure(errors="backslashreplace")
     for change in imported.changes:
         click.echo(str(change))
     for path, words in imported.warnings:

@@ -36,7 +36,7 @@ def named_groups(definition: Mapping[str, Any], names: Mapping[str, str]) -> dic
     entered = dict(definition)
     for field in ("readers", "editors"):
         if definition[field] != "everyone":
-            entered[field] = sorted(names[group_id] for group_id in definition[field])
+            entered[field] = sorted(names[group_id] for group_id in definition[field] if group_id in names)
     return entered
 
 

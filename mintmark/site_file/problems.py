@@ -12,10 +12,11 @@ from typing import Any
 from mintmark.errors import FieldError, InvalidFields
 
 FILE = "site file"
+MAX_PROBLEMS = 10_000  # are told at once; the rest is counted
 _LONGEST_NAME = 255  # of an entry, as lines show it: no path and no username is longer.
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """One entry of a section: its checked `values`, and the fields of which a problem was said (`faulty`).
 
@@ -36,11 +37,15 @@ class Problems:
 
     def __init__(self) -> None:
         self._found: list[tuple[tuple[int, int], str, str]] = []
+        self._untold = 0
 
     def add(self, entry: Entry, field: str, words: str) -> None:
         """Say that a field of an entry is wrong."""
         entry.faulty.add(field)
-        self._found.append((entry.place, f"{entry.label}: {printable(field)}", printable(words)))
+        if len(self._found) < MAX_PROBLEMS:
+            self._found.append((entry.place, f"{entry.label}: {printable(field)}", printable(words)))
+        else:
+            self._untold += 1
 
     def add_of_file(self, field: str, words: str) -> None:
         """Say that the file as such is wrong."""
@@ -57,13 +62,17 @@ class Problems:
     def copy(self) -> "Problems":
         """Return a collection that begins with what was said so far."""
         other = Problems()
-        other._found = self._found.copy()
+        other._found, other._untold = self._found.copy(), self._untold
         return other
 
     def see_none(self) -> None:
         """Raises InvalidFields with everything that was said, in the order of the file."""
-        if self._found:
-            raise InvalidFields([(field, words) for _, field, words in sorted(self._found, key=lambda one: one[0])])
+        if not self._found:
+            return
+        told = [(field, words) for _, field, words in sorted(self._found, key=lambda one: one[0])]
+        if self._untold:
+            told.append((f"{FILE}: text", f"{self._untold} more problems are told when these are mended"))
+        raise InvalidFields(told)
 
 
 def unreadable(words: str, line: int = 0, column: int = 0) -> InvalidFields:

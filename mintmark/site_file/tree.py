@@ -13,6 +13,7 @@ from mintmark.fields import MAX_DIGITS
 from mintmark.site_file.problems import unreadable
 
 MAX_DEPTH = 32
+MAX_FAULTS = 1_000  # more are told when these are mended
 NOTHING: Any = object()  # No value at all: an empty file, or a name that cannot be one.
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)((?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)", re.ASCII)
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
@@ -80,8 +81,9 @@ class Tree:
 
     def fault(self, words: str, at: Any) -> None:
         """Note something wrong with what comes next."""
-        line, column = self._place(at)
-        self.faults.append(Fault(self._path(), f"{words} (line {line}, column {column})"))
+        if len(self.faults) < MAX_FAULTS:
+            line, column = self._place(at)
+            self.faults.append(Fault(self._path(), f"{words} (line {line}, column {column})"))
 
     def _path(self) -> tuple[str | int, ...]:
         """Return where the next value comes; it ends at what has no name, or no usable one."""
@@ -97,7 +99,7 @@ class Tree:
         return tuple(path)
 
     def _number(self, text: str, is_float: bool, at: Any) -> Any:
-        digits = sum(character.isdigit() for character in re.split("[eE]", text)[0])
+        digits = len(re.sub("[eE].*|[^0-9]", "", text).lstrip("0"))
         value = float(text) if is_float else 0
         if digits > MAX_DIGITS or value in (float("inf"), float("-inf")):
             self.fault(f"is a number of more than {MAX_DIGITS} digits; if it is text, put it in quotes", at)
