@@ -19,7 +19,8 @@ from mintmark.site_file.applying import Applying
 from mintmark.site_file.changes import Change, Plan
 from mintmark.site_file.document import Document
 from mintmark.site_file.findings import Findings, Warned
-from mintmark.site_file.planning import Memory, Options, make_plan
+from mintmark.site_file.planning import Memory, Options
+from mintmark.site_file.whole_plan import make_plan
 
 
 @dataclass(frozen=True)
