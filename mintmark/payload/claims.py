@@ -1,21 +1,17 @@
 """What is known of each top-level claim, and what RFC 7519 §4.1 asks of `iss`, `sub` and `aud`.
 
-Rule: what is certainly wrong with them is said at save; what only may be wrong is looked at in each token.
+Rule: what is said of a claim holds for everybody; where branches differ, it is all that they may give. What is
+certainly wrong with a registered claim is said at save; each token's is looked at once more.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from .expressions import Run
-from .facts import NOT_FIXED, conditions, either, facts, union
-from .parts import Member
-from .problems import Problem, TemplateError
-from .spots import OMITTED, Path
-from .tree import Container
-from .values import LIST, TEXT, Kinds
-
-_REGISTERED = frozenset({"iss", "sub", "aud"})
+from .problems import Problem
+from .tree import Choice, Container, Hole, Item, Literal, Loop, Member, Node, Part, Placed, Text
+from .values import LIST, NOT_FIXED, NOTHING, TEXT, TYPE, Facts, Types, either, facts_of, union
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +25,8 @@ class Claim:
     `line` and `column` are of its first name.
     """
 
-    types: Kinds
-    items: Kinds
+    types: Types
+    items: Types
     literal: Any
     names: frozenset[str]
     is_certain: bool
@@ -41,84 +37,112 @@ class Claim:
 def claims_of(root: Container) -> dict[str, Claim]:
     """Say what is known of each top-level claim, in the order of the template."""
     ways: dict[str, list[tuple[Member, frozenset[str]]]] = {}
-    for member, names in _members(root.body.parts, frozenset()):
-        ways.setdefault(member.name, []).append((member, names))
+    for part, around in _walk(root.body.parts):
+        if isinstance(part, Member):
+            ways.setdefault(part.name, []).append((part, around))
     certain = _certain(root.body.parts)
     claims = {}
     for name, found in ways.items():
-        known = either([facts(_inside(member)) for member, _ in found], union(names for _, names in found))
+        known = either([_facts(member.node) for member, _ in found], union(around for _, around in found))
         claims[name] = Claim(known.types, known.items, known.literal, known.names, name in certain, *found[0][0].place)
     return claims
 
 
-def _members(parts: Iterable[Any], names: frozenset[str]) -> Iterator[tuple[Member, frozenset[str]]]:
-    """Go through the members of the outermost object, each with the names in the conditions around it."""
-    for part in parts:
-        if isinstance(part, Member):
-            yield part, names
-        else:
-            around = names | union(spot.expression.names for spot in conditions(part))
-            for _, body in part.branches:
-                yield from _members(body.parts, around)
+def faults_of(members: Iterable[Member]) -> Iterator[Problem]:
+    """Find what is certainly wrong with `iss`, `sub` and `aud`."""
+    for member in members:
+        if member.rule and (reason := _certainly_wrong(member.node, member.rule)):
+            yield Problem(*member.place, reason)
 
 
-def _certain(parts: Iterable[Any]) -> frozenset[str]:
-    """Name the members that are there whichever way is taken."""
-    certain: set[str] = set()
-    for part in parts:
-        if isinstance(part, Member):
-            node = _inside(part)
-            if isinstance(node, Container) or not facts(node).may_be_omitted:
-                certain.add(part.name)
-        elif part.branches[-1][0] is None:
-            certain |= frozenset.intersection(*(_certain(body.parts) for _, body in part.branches))
-    return frozenset(certain)
+def _certainly_wrong(node: Node, rule: Callable[[Any], str]) -> str:
+    """Say what is wrong with a registered claim for everybody who gets it, or nothing."""
+    known = _facts(node)
+    if known.literal is not NOT_FIXED:
+        return rule(known.literal)
+    reasons = [rule(_AT_BEST[kind]) for kind in known.types]
+    if reasons and all(reasons):
+        return reasons[0]
+    if known.types == {LIST}:
+        parts = node.body.parts if isinstance(node, Container) else []
+        within = [_facts(part.node) for part in parts if isinstance(part, Item)]
+        sure = [known.items] + [one.types for one in within if not one.may_be_omitted]
+        if any(types and TEXT not in types for types in sure):
+            return rule([None])
+    return ""
 
 
-def _inside(member: Member) -> Any:
-    return member.node.node if isinstance(member.node, Registered) else member.node
-
-
-class Registered:
-    """The value of `iss`, `sub` or `aud`, looked at once more when it is there."""
-
-    __slots__ = ("name", "node", "place")
-
-    def __init__(self, member: Member) -> None:
-        self.name, self.node, self.place = member.name, member.node, member.place
-
-    def build(self, run: Run, path: Path) -> Any:
-        value = self.node.build(run, path)
-        if value is not OMITTED and (reason := _why_not(self.name, value)):
-            raise TemplateError([Problem(*self.place, reason)])
-        return value
+_AT_BEST: dict[str, Any] = {TEXT: "x", LIST: ["x"], "number": 1, "boolean": True, "object": {}, "null": None}
 
 
 def _why_not(name: str, value: Any) -> str:
     """Say why a value cannot be that of `iss`, `sub` or `aud`, or nothing."""
     if name == "aud" and type(value) is list:
-        if not value or not all(type(one) is str and one for one in value):
-            return "`aud` is a text or a list of texts, none of them empty"
-        return ""
+        is_right = value and all(type(one) is str and one for one in value)
+        return "" if is_right else "`aud` is a text or a list of texts, none of them empty"
     if type(value) is not str:
         return "`aud` is a text or a list of texts" if name == "aud" else f"`{name}` is a text"
     return "" if value else f"`{name}` cannot be empty"
 
 
-def guard(members: Iterable[Member]) -> Iterator[Problem]:
-    """Find what is certainly wrong with `iss`, `sub` and `aud`; mark for a look at issue what may be."""
-    for member in members:
-        if member.name not in _REGISTERED:
-            continue
-        known, reason = facts(member.node), ""
-        right = {TEXT, LIST} if member.name == "aud" else {TEXT}
-        if known.literal is not NOT_FIXED:
-            reason = _why_not(member.name, known.literal)
-        elif known.types and not known.types & right:
-            reason = _why_not(member.name, None)
-        elif known.types == {LIST} and known.items and TEXT not in known.items:
-            reason = _why_not(member.name, [None])
-        if reason:
-            yield Problem(*member.place, reason)
-        elif known.literal is NOT_FIXED:
-            member.node = Registered(member)
+REGISTERED: dict[str, Callable[[Any], str]] = {name: partial(_why_not, name) for name in ("iss", "sub", "aud")}
+
+
+def _facts(node: Node) -> Facts:
+    """Gather what is known of a value."""
+    match node:
+        case Literal():
+            return facts_of(node.literal)
+        case Text():
+            omits = any(isinstance(part, Hole) and part.spot.omits for part, _ in _walk(node.body.parts))
+            return Facts(frozenset({TEXT}), names=node.names, may_be_omitted=omits)
+        case Placed():
+            known = node.spot.expression.facts
+            return Facts(known.types, known.items, known.literal, known.names, node.spot.omits)
+        case Choice():
+            return either([_facts(value) for _, value in node.branches], _deciding(node))
+        case Container():
+            return _facts_of_container(node)
+
+
+def _facts_of_container(node: Container) -> Facts:
+    parts = list(_walk(node.body.parts))
+    within = [(part, _facts(part.node)) for part, _ in parts if isinstance(part, Item | Member)]
+    names = union([around for _, around in parts] + [known.names for _, known in within])
+    literal: Any = NOT_FIXED
+    if len(within) == len(node.body.parts) == len(parts) and not any(
+        known.literal is NOT_FIXED or known.may_be_omitted for _, known in within
+    ):
+        literal = [known.literal for _, known in within]
+        if node.make is dict:
+            literal = {part.name: known.literal for part, known in within if isinstance(part, Member)}
+    items = union(known.types for _, known in within) if node.make is list else NOTHING
+    return Facts(frozenset({TYPE[node.make]}), items, literal, names)
+
+
+def _walk(parts: Iterable[Part], around: frozenset[str] = NOTHING) -> Iterator[tuple[Part, frozenset[str]]]:
+    """Go through parts and those of the branches of blocks, each with the names that decide around it."""
+    for part in parts:
+        if isinstance(part, Choice | Loop):
+            within = around | _deciding(part)
+            yield part, within
+            for _, body in part.branches:
+                yield from _walk(body.parts, within)
+        else:
+            yield part, around
+
+
+def _deciding(part: Choice | Loop) -> frozenset[str]:
+    """Give the names in the conditions of a block, or in the list of a loop."""
+    return union(spot.expression.facts.names for spot, _ in part.branches if spot)
+
+
+def _certain(parts: Iterable[Part]) -> frozenset[str]:
+    """Name the members that are there whichever way is taken."""
+    certain: set[str] = set()
+    for part in parts:
+        if isinstance(part, Member) and (isinstance(part.node, Container) or not _facts(part.node).may_be_omitted):
+            certain.add(part.name)
+        elif isinstance(part, Choice) and part.branches[-1][0] is None:
+            certain |= frozenset.intersection(*(_certain(body.parts) for _, body in part.branches))
+    return frozenset(certain)

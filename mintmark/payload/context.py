@@ -6,11 +6,22 @@ are checked where they are read, because whoever gathers them may be wrong and a
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
-from .limits import MAX_CANDIDATES, MAX_ITEMS, MAX_SUGGESTIONS
 from .problems import Fault
-from .values import BOOLEAN, LIST, NUMBER, TEXT, Value, bounded_text, is_plain_number, is_whole_text
+from .values import (
+    BOOLEAN,
+    LIST,
+    MAX_CANDIDATES,
+    MAX_ITEMS,
+    MAX_STEPS,
+    MAX_SUGGESTIONS,
+    NUMBER,
+    TEXT,
+    Value,
+    is_plain_number,
+    is_whole_text,
+)
 
 
 class Declared(NamedTuple):
@@ -45,8 +56,9 @@ LOOP = (
     Declared("loop.index0", NUMBER, "the number of this round, from 0"),
     Declared("loop.length", NUMBER, "the number of rounds"),
 )
-BRANCHES = frozenset({"user", "user.attributes", "asset", "site", "params", "loop"})
-RESERVED = frozenset({"user", "asset", "site", "now", "params", "loop"})
+RESERVED = frozenset({"user", "asset", "site", "now", "params", "loop"})  # none is the name of a loop
+BRANCHES = RESERVED - {"now"} | {"user.attributes"}  # these alone are no values
+UNREAD: Final[Any] = object()
 ATTRIBUTE_TYPES = (TEXT, NUMBER, BOOLEAN, LIST)
 
 
@@ -83,33 +95,64 @@ def _closest(name: str, known: list[str]) -> str:
     return close[0] if close else ""
 
 
-def read(context: object, path: tuple[str, ...], kind: str) -> Value:
-    """Read one name from a person's context: its value, or None where it is missing."""
-    value = context
-    try:
-        for key in path:
-            value = value[key]  # type: ignore[index]  # whatever cannot be indexed is caught below
-            if value is None:
-                return None
-    except KeyError:
-        return None
-    except Exception as error:
-        raise Fault(f"`{'.'.join(path)}` cannot be read: the site gave no plain values") from error
-    return _checked(value, kind, path)
+class Source(NamedTuple):
+    """Where a claim came from: the place in the template, the names used there, its type in this token."""
+
+    line: int
+    column: int
+    names: frozenset[str]
+    type: str
+    is_literal: bool
+    took_default: bool = False
 
 
-def _checked(value: object, kind: str, path: tuple[str, ...]) -> Value:
+class Run:
+    """One render: the context, what was read of it, the loops it stands in, the steps it has done."""
+
+    __slots__ = ("context", "indexes", "items", "lengths", "sources", "steps", "took_default", "values")
+
+    def __init__(self, context: object, names: int, sources: dict[Any, Source]) -> None:
+        self.context = context
+        self.values = [UNREAD] * names
+        self.items: list[Value] = [None, None]
+        self.indexes = [0, 0]
+        self.lengths = [0, 0]
+        self.steps = 0
+        self.sources = sources
+        self.took_default = False
+
+    def spend(self, steps: int) -> None:
+        """Count steps before they are done; one render has a bounded number of them."""
+        self.steps += steps
+        if self.steps > MAX_STEPS:
+            raise Fault(f"this needs more than {MAX_STEPS:,} steps", "make the loops smaller")
+
+    def read(self, slot: int, path: tuple[str, ...], kind: str) -> Value:
+        """Read a declared name for the first time: its value, or None where it is missing."""
+        value = self.context
+        try:
+            for key in path:
+                value = value[key]  # type: ignore[index]  # whatever cannot be indexed is caught below
+                if value is None:
+                    break
+        except KeyError:
+            value = None
+        except Exception as error:
+            raise Fault(f"`{'.'.join(path)}` cannot be read: the site gave no plain values") from error
+        found = self.values[slot] = None if value is None else _checked(value, kind, path)
+        return found
+
+
+def _checked(value: Any, kind: str, path: tuple[str, ...]) -> Value:
     """Return a value of exactly the declared type, whole and within bounds, or fail."""
-    if kind == TEXT and type(value) is str and is_whole_text(text := bounded_text(value)):
-        return text
+    if kind == TEXT and is_whole_text(value) or kind == NUMBER and is_plain_number(value):
+        return value  # type: ignore[no-any-return]  # a text or a number
     if kind == BOOLEAN and type(value) is bool:
         return value
-    if kind == NUMBER and is_plain_number(value):
-        return value  # type: ignore[return-value]  # a plain number
     if kind == LIST and isinstance(value, list | tuple):
         if len(value) > MAX_ITEMS:
             raise Fault(f"`{'.'.join(path)}` has more than {MAX_ITEMS:,} items")
-        if all(type(item) is str and is_whole_text(bounded_text(item)) for item in value):
+        if all(map(is_whole_text, value)):
             return list(value)
     a_kind = {TEXT: "text", LIST: "a list of text"}.get(kind, f"a {kind}")
     raise Fault(f"`{'.'.join(path)}` is not {a_kind}, as declared")

@@ -1,33 +1,28 @@
-"""The shape of a template: one descent over its JSON text, which makes the
+"""The shape of a template: one descent over its JSON text, which makes the tree.
 
-Rule: a tag stands where design §3 lets it stand, and nowhere else. The descent ends at the first fault of
-the JSON; faults that concern one tag only are noted and read over.
+Rule: a tag stands in a string that is a value, or as a whole value, or around members, items, one value or text; and
+nowhere else. Names stand once on any way through. The site writes the commas beside blocks.
 """
 
-import re
+from collections.abc import Callable
+from typing import Any
 
-from .blocks import Blocks, Tag
-from .cursor import is_comma
-from .limits import MAX_LEVELS, MAX_NAMES
-from .operators import Either
-from .parts import Body, Item, Member, Node, Part
-from .problems import Fault, shown
-from .strings import Strings
-from .tags import Page, Places
-from .tree import Container, Literal, Placed, ValueChoice
-from .values import JSON_NUMBER, number
+from .claims import REGISTERED
+from .cursor import Cursor
+from .page import Lines, Page, Tag
+from .problems import shown
+from .tree import Body, Choice, Container, Fixed, Hole, Item, Literal, Loop, Member, Node, Part, Placed, Spot, Text
+from .values import LIST, MAX_LEVELS, MAX_NAMES, union
 
-_NUMBER_BEGUN = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.(?:[0-9]+(?:[eE][+-]?[0-9]*)?)?|[eE][+-]?[0-9]*)?)?")
-_WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _SITE_CLAIMS = frozenset({"exp", "nbf", "iat", "jti"})
-_ELEMENT, _BLOCK, _OPENING = "element", "block", "opening"
+_OPENING, _ELEMENT, _BLOCK = "opening", "element", "block"  # what stands to the left, commas aside
 
 
-class Shape(Strings):
+class Shape(Cursor):
     """Reads the JSON text of a page, with its tags, into a tree."""
 
-    def __init__(self, page: Page, blocks: Blocks, places: Places) -> None:
-        super().__init__(page, blocks, places)
+    def __init__(self, page: Page, lines: Lines) -> None:
+        super().__init__(page, lines)
         self.members: list[Member] = []  # of the outermost object
         self._level = 0
         self._names = 0
@@ -38,10 +33,8 @@ class Shape(Strings):
             raise self.fault("a template is one JSON object and begins with {")
         root = self._container("}")
         if self.look():
-            raise self.fault("nothing stands after the object", at=self.at)
+            raise self.fault("nothing stands after the object")
         return root
-
-    # Objects and lists
 
     def _container(self, close: str) -> Container:
         opened = self.at
@@ -55,45 +48,49 @@ class Shape(Strings):
         return Container(dict if close == "}" else list, body, self.place(opened))
 
     def _sequence(self, close: str, taken: set[str], left: str) -> Body:
-        """Read members or items, the blocks and commas between them, up to `close` or a branch's end."""
+        """Read members or items, the blocks and commas between them, up to `close` or the end of a branch."""
         parts: list[Part] = []
         is_branch = left == _BLOCK
-        comma = -1  # where the comma stands that was read last, if nothing came after it
         while True:
-            char = self.look()
-            tag = self.tags[self.at] if char == self.mark else None
+            char, comma = self.look(), -1
             if char == ",":
-                if comma >= 0:
-                    raise self.fault("one comma too many")
                 comma = self.at
                 self.at += 1
-                continue
-            if tag and tag.word:
-                comma = -1
-                if tag.word not in ("if", "for"):
-                    self._check_branch_ends(is_branch)
-                    return Body(parts)
+                if (char := self.look()) == ",":
+                    raise self.fault("one comma too many")
+            tag = self.tag if char == self.mark else None
+            if tag and tag.word in ("if", "for"):
                 parts.append(self._block(close, taken))
                 left = _BLOCK
-                continue
-            if tag and self._is_beside(tag, left, comma):
-                continue
-            self._check_comma(left, comma, is_end=char == close)
-            if char == close:
-                if is_branch:
-                    raise self.fault("a block is still open here", "end it before this")
+            elif tag and tag.word:
+                if not is_branch:
+                    raise self.fault("the block was opened outside of this", "a block encloses whole members or items")
                 return Body(parts)
-            parts.append(self._member(taken) if close == "}" else Item(self._value()))
-            left, comma = _ELEMENT, -1
+            elif not (tag and self._is_beside(tag, left, comma)):
+                if not char:
+                    raise self.fault("the text ends before its object does")
+                if left != _BLOCK:
+                    self._check_comma(left, comma, is_end=char == close)
+                if char == close:
+                    if is_branch:
+                        raise self.fault("a block is still open here", "end it before this")
+                    return Body(parts)
+                parts.append(self._member(taken) if close == "}" else Item(self._value()))
+                left = _ELEMENT
 
-    def _check_branch_ends(self, is_branch: bool) -> None:
-        if not is_branch:
-            raise self.fault("the block was opened outside of this", "a block encloses whole members or items")
+    def _check_comma(self, left: str, comma: int, *, is_end: bool) -> None:
+        """Hold the rule before a member, an item or the end, where no block tag stands that leaves it free."""
+        if left == _OPENING and comma >= 0:
+            raise self.fault("nothing stands before this comma", at=comma)
+        if left == _ELEMENT and is_end and comma >= 0:
+            raise self.fault("nothing stands after the comma", "take the comma away")
+        if left == _ELEMENT and not is_end and comma < 0:
+            raise self.fault("a comma is missing before this")
 
     def _is_beside(self, tag: Tag, left: str, comma: int) -> bool:
         """Read over a placeholder that stands beside a value, or that writes a comma."""
         is_beside = left == _ELEMENT and comma < 0
-        if is_comma(tag.expression) and (is_beside or isinstance(tag.expression, Either)):
+        if tag.comma and (is_beside or tag.comma != "always"):
             self.refuse(tag, "a placeholder cannot write commas", "delete it; the site writes the commas")
         elif is_beside and tag.expression:
             self.refuse(tag, "a placeholder cannot stand beside a value", "write a comma, or put both into one text")
@@ -102,103 +99,132 @@ class Shape(Strings):
         self.at += 1
         return True
 
-    def _check_comma(self, left: str, comma: int, *, is_end: bool) -> None:
-        """Hold rule 5 before a member, an item or the end; a block tag on either side leaves it free."""
-        if self.at == len(self.text):
-            raise self.fault("the text ends before its object does")
-        if left == _OPENING and comma >= 0:
-            raise self.fault("nothing stands before this comma", at=comma)
-        if left == _ELEMENT and is_end and comma >= 0:
-            raise self.fault("nothing stands after the comma", "take the comma away")
-        if left == _ELEMENT and not is_end and comma < 0:
-            raise self.fault("a comma is missing before this")
+    # Blocks
 
     def _block(self, close: str, taken: set[str]) -> Part:
         """Read a block around members or items; names may be repeated only in its other branches."""
         tag = self.take()
         if tag.word == "for" and close == "}":
             self.refuse(tag, "`for` cannot enclose members of an object", "put it around items, in [ … ]")
-        before, after = set(taken), taken
+        before = set(taken)
 
         def branch() -> Body:
             mine = set(before)
             body = self._sequence(close, mine, _BLOCK)
-            after.update(mine)
+            taken.update(mine)
             return body
 
-        return self.part(tag, branch)
+        return self._part(tag, branch)
+
+    def _part(self, tag: Tag, branch: Callable[[], Body]) -> Part:
+        """Read a block around members, items or text, whose first tag was taken."""
+        branches = self._branches(tag, branch)
+        return Loop(branches, self.spot(tag), tag.depth) if tag.word == "for" else Choice(branches)
+
+    def _branches(self, tag: Tag, branch: Callable[[], Any]) -> list[tuple[Spot | None, Any]]:
+        found = []
+        while not tag.word.startswith("end"):
+            found.append((None if tag.word == "else" else self.spot(tag), branch()))
+            tag = self.take()
+        return found
+
+    # Names and values
 
     def _member(self, taken: set[str]) -> Member:
         at = self.at
-        if self.text[at] != '"':
+        if self.char != '"':
             raise self.fault("a name between double quotes is expected")
-        name = self.name()
+        seen: list[Tag] = []
+        parts = self._parts_of_text(seen)
+        for tag in seen:
+            self.refuse(tag, "a tag cannot stand in a name")
+        name = "".join(part.text for part in parts if isinstance(part, Fixed))
         self._names += 1
         if self._names > MAX_NAMES:
             raise self.fault(f"a template has at most {MAX_NAMES} names", at=at)
         if name in taken:
             raise self.fault(f"the name `{shown(name)}` stands here twice", at=at)
-        if self._level == 1 and name in _SITE_CLAIMS:
+        is_claim = self._level == 1
+        if is_claim and name in _SITE_CLAIMS:
             raise self.fault(f"`{name}` is the site's to write", "take it out; set the lifetime instead", at=at)
         taken.add(name)
         if self.look() != ":":
             raise self.fault("a colon is missing after the name")
         self.at += 1
-        member = Member(name, self._value(), self.place(at))
-        if self._level == 1:
+        member = Member(name, self._value(), self.place(at), REGISTERED.get(name) if is_claim else None)
+        if is_claim:
             self.members.append(member)
         return member
-
-    # Values
 
     def _value(self) -> Node:
         char, at = self.look(), self.at
         if char == '"':
-            return self.string()
+            return self._string()
         if char in ("{", "["):
             return self._container("}" if char == "{" else "]")
-        if char == self.mark:
-            return self._tag_value()
-        for word, value in _WORDS.items():
-            if char == word[0]:
-                self._word(word)
-                return Literal(value, self.place(at))
-        if char and char in "-0123456789":
-            return Literal(self._number(), self.place(at))
-        raise self.fault("a value is expected", "a text stands between double quotes" if char not in ",}]" else "")
-
-    def _tag_value(self) -> Node:
-        """Read a placeholder that is a whole value, or a block around exactly one."""
-        if (word := self.tags[self.at].word) not in ("", "if"):
-            raise self.fault("a value is expected", "write [ … ] around the loop" if word == "for" else "")
+        if char != self.mark:
+            return Literal(self.literal(), self.place(at))
         tag = self.take()
-        if not word:
+        if tag.word not in ("", "if"):
+            hint = "write [ … ] around the loop" if tag.word == "for" else ""
+            raise self.fault("a value is expected", hint, at=at)
+        if not tag.word:
             return Placed(self.spot(tag))
-        branches = self.branches(tag, self._only_value)
+        branches = self._branches(tag, self._only_value)
         if branches[-1][0] is not None:
             self.refuse(tag, "an `if` around a value needs its `else`", "or put the block around the whole member")
-        return ValueChoice(branches)
+        return Choice(branches)
 
     def _only_value(self) -> Node:
         node = self._value()
-        if self.look() != self.mark or self.tags[self.at].word not in ("elif", "else", "endif"):
+        self.look()
+        if not self.tag or self.tag.word not in ("elif", "else", "endif"):
             raise self.fault("this block gives exactly one value")
         return node
 
-    def _word(self, word: str) -> None:
-        for letter in word:
-            if self.text[self.at : self.at + 1] != letter:
-                raise self.fault(f"`{word}` is expected", "a text stands between double quotes")
-            self.at += 1
+    # Text
 
-    def _number(self) -> int | float:
-        written = _NUMBER_BEGUN.match(self.text, self.at)[0]  # type: ignore[index]  # it always matches
-        after = self.at + len(written)
-        if not JSON_NUMBER.fullmatch(written) or self.text[after : after + 1].isdigit():
-            raise self.fault("a number is spelled otherwise in JSON", at=after)
-        try:
-            value = number(written)
-        except Fault as fault:
-            raise self.fault(fault.reason) from None
-        self.at += len(written)
-        return value
+    def _string(self) -> Node:
+        at = self.at
+        seen: list[Tag] = []
+        parts = self._parts_of_text(seen)
+        if not seen:
+            return Literal("".join(part.text for part in parts if isinstance(part, Fixed)), self.place(at))
+        for tag in seen:
+            if tag.expression and not tag.word and tag.expression.facts.types == {LIST}:
+                self.refuse(tag, "a list cannot stand inside text", "take the quotes away, or use `join`")
+            elif tag.comma == "or missing" and not tag.omits:
+                self.refuse(tag, "this has no value where its condition fails", 'add `else ""`, or use `join`')
+        first = next((tag for tag in seen if not tag.word), seen[0])
+        return Text(
+            Body(parts), self.spot(first).place, union(tag.expression.facts.names for tag in seen if tag.expression)
+        )
+
+    def _parts_of_text(self, seen: list[Tag], *, is_branch: bool = False) -> list[Part]:
+        """Read text up to its closing quote, or up to the end of a branch within it; note the tags seen."""
+        parts: list[Part] = []
+        self.at += not is_branch
+        while True:
+            if text := self.fixed_text():
+                parts.append(Fixed(text))
+            tag = self.tag
+            if tag is None:
+                if self.char == '"' and not is_branch:
+                    self.at += 1
+                    return parts
+                raise self.fault(_why_not_in_text(self.char))
+            if tag.word not in ("", "if", "for"):
+                if not is_branch:
+                    raise self.fault("the block was opened outside of this text")
+                return parts
+            seen.append(self.take())
+            if tag.word:
+                parts.append(self._part(tag, lambda: Body(self._parts_of_text(seen, is_branch=True))))
+            else:
+                parts.append(Hole(self.spot(tag)))
+
+
+def _why_not_in_text(char: str) -> str:
+    if not char:
+        return "the text ends before this string does"
+    return "a block is still open within this text" if char == '"' else "a control character stands in a text"

@@ -1,7 +1,10 @@
 """The person, attributes and short forms that the tests of the template language share."""
 
 import copy
+from collections.abc import Callable, Iterable
 from typing import Any
+
+import pytest
 
 from mintmark.payload import Problem, check, compile, render
 
@@ -64,3 +67,23 @@ def words(template: str) -> str:
 def is_fine(template: str) -> bool:
     """Tell whether a template may be saved."""
     return not problems(template)
+
+
+def each(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[[], None]]:
+    """Run a test with every case of a table and tell all that fail: `parametrize` at the price of one test."""
+    table = list(cases)
+
+    def decorate(test: Callable[..., None]) -> Callable[[], None]:
+        def of_all_cases() -> None:
+            failed = []
+            for case in table:
+                try:
+                    test(**(dict(zip(names, case, strict=True)) if isinstance(names, tuple) else {names: case}))
+                except (Exception, pytest.fail.Exception) as error:
+                    failed.append(f"{case!r:.300}\n    {type(error).__name__}: {error}")
+            assert not failed, f"{len(failed)} of {len(table)} cases fail:\n" + "\n".join(failed)
+
+        of_all_cases.__name__, of_all_cases.__doc__ = test.__name__, test.__doc__
+        return of_all_cases
+
+    return decorate

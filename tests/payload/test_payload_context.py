@@ -1,4 +1,4 @@
-"""Rules 13 and 15: the declared names, values that are not what was declared, and how problems are told."""
+"""The declared names, values that are not what was declared, and how problems are told."""
 
 import collections
 import copy
@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from payload_people import ADA, ATTRIBUTES, PARAMS, claims, person, places, problems, value, words
+from payload_people import ADA, ATTRIBUTES, PARAMS, claims, each, person, places, problems, value, words
 
 from mintmark.payload import CONTEXT, LOOP, Problem, TemplateError, check, compile, render
 
@@ -29,7 +29,7 @@ def test_attributes_and_parameters_are_known_where_declared():
         check(text, {"size": "date"})
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     [
         "items",
@@ -62,7 +62,7 @@ def test_an_attribute_may_have_the_name_of_a_method_or_a_word_of_jinja(name):
     assert render(template, {"user": {"attributes": {name: "x"}}}) == {"a": "x", "b": "x"}
 
 
-@pytest.mark.parametrize(
+@each(
     ("written", "meant"),
     [
         ("user.fist_name", "user.first_name"),
@@ -129,13 +129,9 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "wrong"),
-    [
-        pytest.param(kind, wrong, id=f"{kind} {number}")
-        for kind, wrongs in WRONG.items()
-        for number, wrong in enumerate(wrongs)
-    ],
+    [(kind, wrong) for kind, wrongs in WRONG.items() for wrong in wrongs],
 )
 def test_a_value_of_another_type_than_declared_is_an_error_that_does_not_show_it(kind, wrong):
     template = compile('{\n"a": {{ user.attributes.x }}, "b": 1}', {"x": kind})
@@ -150,7 +146,7 @@ def test_a_value_of_another_type_than_declared_is_an_error_that_does_not_show_it
     assert len(str(caught.value)) < 200
 
 
-@pytest.mark.parametrize(
+@each(
     "context",
     [
         None,
@@ -260,7 +256,7 @@ def test_columns_count_characters_not_bytes():
     assert places('{"a": "\u2028\x85",\n "b": {{ nobody }}}') == [(2, 7)]
 
 
-@pytest.mark.parametrize("tag", ["{{ user.username", '{"x": "{% if now', "{# never", '{{ "', "{{", "{%", "{#"])
+@each("tag", ["{{ user.username", '{"x": "{% if now', "{# never", '{{ "', "{{", "{%", "{#"])
 def test_a_tag_that_is_not_closed_is_told_once_where_it_opens(tag):
     assert places('{"a": 1,\n "b": ' + tag.replace('{"x": "', "")) == [(2, 7)]
 

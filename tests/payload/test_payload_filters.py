@@ -1,14 +1,14 @@
-"""Rule 11: filters, and the bounds of what is on its way."""
+"""Filters, and the bounds of what is on its way."""
 
 import hashlib
 
 import pytest
-from payload_people import claims, is_fine, person, value, words
+from payload_people import claims, each, is_fine, person, value, words
 
 from mintmark.payload import FILTERS, TemplateError
 
 
-@pytest.mark.parametrize(
+@each(
     ("expression", "expected"),
     [
         ("'aÉß' | lower", "aéß"),
@@ -61,7 +61,7 @@ def test_the_table_of_filters_is_whole():
     assert all(row.meaning and row.signature.startswith(name) for name, row in FILTERS.items())
 
 
-@pytest.mark.parametrize(
+@each(
     "call",
     [
         "lower(1)",
@@ -119,7 +119,7 @@ def test_a_filter_has_one_form(call):
     assert not is_fine(text) or call == "omit()"
 
 
-@pytest.mark.parametrize(
+@each(
     "call",
     [
         "join(1)",

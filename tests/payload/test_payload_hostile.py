@@ -1,4 +1,8 @@
-"""Hostile templates, class by class: each is refused, or harmless; none costs more than a second or 64 MB."""
+"""Hostile templates, class by class: each is refused, or harmless; none costs more than a second or 64 MB.
+
+What they do is known from server-side template injection (OWASP ASVS 5.0 §1.3.7) and from the ways out of Jinja's own
+sandbox: CVE-2016-10745, CVE-2019-10906, CVE-2024-56326, CVE-2025-27516.
+"""
 
 import itertools
 import time
@@ -319,15 +323,6 @@ COSTLY = {
 }
 
 
-def cases(table, quick=100):
-    """Give all texts of a table as parameters; of each class all after the first few are slow."""
-    return [
-        pytest.param(text[:200_000], id=f"{name} {number}", marks=[pytest.mark.slow] if number >= quick else [])
-        for name, texts in table.items()
-        for number, text in enumerate(texts)
-    ]
-
-
 def test_there_are_at_least_300_hostile_templates_and_3_of_each_class(capsys):
     count = sum(map(len, [*REFUSED.values(), *COSTLY.values()]))
     with capsys.disabled():
@@ -343,22 +338,35 @@ def timed(work):
     return given
 
 
-@pytest.mark.parametrize("text", cases(REFUSED))
-def test_a_hostile_template_is_refused_with_its_place(text):
-    found = timed(lambda: problems(text))
-    assert found
-    assert all(problem.line >= 1 and problem.column >= 1 and problem.reason for problem in found)
-    assert "\n" not in str(found[0])
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_hostile_template_is_refused_with_its_place(name):
+    for text in REFUSED[name]:
+        found = timed(lambda text=text: problems(text))
+        assert found, text[:200]
+        assert all(problem.line >= 1 and problem.column >= 1 and problem.reason for problem in found), text[:200]
+        assert "\n" not in str(found[0]), text[:200]
 
 
-@pytest.mark.parametrize("text", cases(COSTLY, quick=3))
-def test_a_costly_template_costs_little(text):
+def costs_little(text):
     if not timed(lambda: problems(text)):
         template = compile(text, ATTRIBUTES, PARAMS)
         try:
             timed(lambda: render(template, ADA))
         except TemplateError as error:
             assert error.reason
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_a_costly_template_costs_little(name):
+    for text in COSTLY[name][:1]:
+        costs_little(text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COSTLY)
+def test_every_costly_template_costs_little(name):
+    for text in COSTLY[name]:
+        costs_little(text)
 
 
 def peak(text):
@@ -369,15 +377,15 @@ def peak(text):
     return found
 
 
-@pytest.mark.parametrize("name", ["one tag", "blocks"])
-def test_a_costly_template_needs_less_than_64_megabytes(name):
-    assert peak(COSTLY[name][0]) < 64_000_000
+def test_a_costly_template_needs_less_than_64_megabytes():
+    assert peak(COSTLY["known bombs"][1]) < 64_000_000
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text", cases(REFUSED) + cases(COSTLY))
-def test_no_hostile_template_needs_64_megabytes(text):
-    assert peak(text) < 64_000_000
+@pytest.mark.parametrize("name", [*REFUSED, *COSTLY])
+def test_no_hostile_template_needs_64_megabytes(name):
+    for text in (REFUSED | COSTLY)[name]:
+        assert peak(text) < 64_000_000, text[:200]
 
 
 # Templates that are fine but work hard
@@ -418,9 +426,8 @@ def test_a_template_that_works_hard_ends_soon(body, loops):
     work_hard(body, loops, None)
 
 
-@pytest.mark.parametrize("body", ["literal lists", "items"])
-def test_noting_the_sources_of_many_claims_ends_soon(body):
-    work_hard(body, OUTER, {})
+def test_noting_the_sources_of_many_claims_ends_soon():
+    work_hard("items", OUTER, {})
 
 
 @pytest.mark.slow

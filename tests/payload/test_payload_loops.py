@@ -1,7 +1,7 @@
-"""Rule 6: loops."""
+"""Loops: over lists, two deep, each with its name and its round."""
 
 import pytest
-from payload_people import claims, is_fine, person, places, words
+from payload_people import claims, each, is_fine, person, places, words
 
 
 def items(inside, context=None):
@@ -14,9 +14,7 @@ def test_a_loop_runs_over_a_list():
     assert items("{% for x in user.attributes.tags | unique | sort %}{{ x }}{% endfor %}") == ["a", "b"]
 
 
-@pytest.mark.parametrize(
-    "whole", ["user.username", "now", "user.is_admin", "'text'", "user.groups | length", "user.groups[0]"]
-)
+@each("whole", ["user.username", "now", "user.is_admin", "'text'", "user.groups | length", "user.groups[0]"])
 def test_what_is_certainly_no_list_is_refused(whole):
     assert "runs over a list" in words('{"a": [{% for x in ' + whole + " %}1{% endfor %}]}")
 
@@ -90,7 +88,7 @@ def test_an_inner_loop_may_use_the_outer_name():
     assert items(text, person(roles=[])) == ["editors", "editors", "staff", "staff"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "where"),
     [
         ("{% for x in user.groups %}1{% else %}{{ x }}{% endfor %}", [(1, 45)]),
@@ -109,7 +107,7 @@ def test_name_and_loop_are_known_only_within_the_rounds(text, where):
     assert places('{"a": [' + text + "]}") == where
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     ["user", "asset", "site", "now", "params", "loop", "_x", "__class__", "true", "none", "not", "if", "é"],
 )
@@ -117,7 +115,7 @@ def test_some_names_cannot_be_a_loops(name):
     assert len(places('{"a": [{% for ' + name + " in user.groups %}1{% endfor %}]}")) == 1
 
 
-@pytest.mark.parametrize(
+@each(
     "tag",
     [
         "for x, y in user.groups",

@@ -1,10 +1,10 @@
-"""Rules 2 to 5: where placeholders, blocks and commas may stand, and what a placeholder gives there."""
+"""Where placeholders, blocks and commas may stand, and what a placeholder gives there."""
 
 import pytest
-from payload_people import claims, is_fine, person, places, words
+from payload_people import claims, each, is_fine, person, places, words
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "expected"),
     [
         ('{"a": {{ user.username }}}', "ada"),
@@ -30,7 +30,7 @@ def test_a_placeholder_stands_in_a_text_or_as_a_whole_value(text, expected):
     assert claims(text) == {"a": expected}
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "where"),
     [
         ("{{ user.username }}", [(1, 1)]),
@@ -74,7 +74,7 @@ def test_a_quote_within_a_tag_does_not_end_the_text_and_a_backslash_before_it_is
     assert "quotes inside a tag need no backslash" in words(r'{"a": "{{ user.attributes[\"department\"] }}"}')
 
 
-@pytest.mark.parametrize(
+@each(
     ("written", "spelled"),
     [
         (7, "7"),
@@ -100,7 +100,7 @@ def test_in_text_a_number_is_spelled_as_json_spells_it_without_a_zero_fraction(w
         assert claims('{"a": {{ user.attributes.level }}}', context) == {"a": written}
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         '{"a": "{{ user.groups }}"}',
@@ -116,7 +116,7 @@ def test_a_list_in_text_is_refused(text):
 # Blocks
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "expected"),
     [
         ('{ {% if user.is_admin %} "a": 1 {% endif %} }', {"a": 1}),
@@ -154,7 +154,7 @@ def test_a_block_encloses_members_items_one_value_or_text(text, expected):
     assert claims(text) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "where"),
     [
         ('{ {% for x in user.groups %} "a": 1 {% endfor %} }', [(1, 3)]),
@@ -184,7 +184,7 @@ def test_a_block_encloses_nothing_else(text, where):
     assert places(text) == where
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "where"),
     [
         ('{"a": 1 {% endif %}}', [(1, 9)]),
@@ -208,7 +208,7 @@ def test_blocks_are_closed_in_order(text, where):
     assert places(text) == where
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "hint"),
     [
         ('{{% if now %}"a": 1{% endif %}}', "write a space between { and {%"),
@@ -236,7 +236,7 @@ def test_blocks_stand_at_most_10_deep():
 # Commas
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         '{"z": 1 {% if now %}"a": 1{% endif %}}',
@@ -256,7 +256,7 @@ def test_beside_a_block_tag_a_comma_may_stand_or_not(text):
     assert claims(text) == {"z": 1, "a": 1}
 
 
-@pytest.mark.parametrize(
+@each(
     "items",
     [
         '"{{ x }}"',
@@ -274,7 +274,7 @@ def test_a_loop_needs_no_commas_and_never_writes_two(items):
     assert claims('{"a": [1,' + loop + ",2]}") == {"a": [1, "editors", "staff", 2]}
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "where"),
     [
         ('{"z": 1,, {% if now %}"a": 1{% endif %}}', (1, 9)),
@@ -293,7 +293,7 @@ def test_elsewhere_exactly_one_comma_stands_between_two(text, where):
     assert places(text) == [where]
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         '{"a": [{% for x in user.groups %}"{{ x }}"{{ "," if not loop.last }}{% endfor %}]}',
@@ -312,3 +312,4 @@ def test_within_text_a_comma_is_text_but_must_always_be_there():
     assert claims(loop % ' else ""') == {"a": "editors,staff"}
     assert "`join`" in words(loop % "")
     assert is_fine('{"a": {{ "," }}, "b": ["{{ "," }}", {{ "," }}]}')
+    assert claims('{"a": ["x", {{ "," if user.is_admin else ";" }}]}') == {"a": ["x", ","]}

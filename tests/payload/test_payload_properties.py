@@ -10,7 +10,7 @@ from payload_people import ATTRIBUTES, PARAMS, person
 
 from mintmark.payload import Problem, TemplateError, check, compile, render
 
-QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 LONG = settings(max_examples=3_000, deadline=None, suppress_health_check=list(HealthCheck))
 
 # Templates that are fine, built from a grammar
@@ -229,14 +229,25 @@ def test_most_templates_of_the_grammar_are_accepted_and_the_rest_is_told_why(tex
         assert re.search("does not take|list|more than|deep|twice", problem.reason), (text, problem)
 
 
-@QUICK
-@given(TEXT, TEXT)
-def test_a_text_of_a_person_is_in_the_claims_byte_for_byte(first, last):
+def is_in_the_claims_byte_for_byte(first, last):
     text = '{"a": {{ user.first_name }}, "b": "{{ user.first_name }}{{ user.last_name }}"'
     text += ', "c": ["<{{ user.last_name }}>"], "d": {{ user.groups }}}'
     claims = render(compile(text), person(first_name=first, last_name=last, groups=[first, last]))
     assert claims == {"a": first, "b": first + last, "c": [f"<{last}>"], "d": [first, last]}
     assert list(claims) == ["a", "b", "c", "d"]
+
+
+@QUICK
+@given(TEXT, TEXT)
+def test_a_text_of_a_person_is_in_the_claims_byte_for_byte(first, last):
+    is_in_the_claims_byte_for_byte(first, last)
+
+
+@pytest.mark.slow
+@LONG
+@given(TEXT, TEXT)
+def test_a_text_of_a_person_is_in_the_claims_byte_for_byte_at_length(first, last):
+    is_in_the_claims_byte_for_byte(first, last)
 
 
 # Any text at all
@@ -400,13 +411,24 @@ JSON = st.recursive(
 )
 
 
-@QUICK
-@given(
-    st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), JSON, max_size=4),
-    st.booleans(),
-)
-def test_json_without_tags_is_its_own_template(document, ascii_only):
+DOCUMENTS = st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), JSON, max_size=4)
+
+
+def is_its_own_template(document, ascii_only):
     text = json.dumps(document, ensure_ascii=ascii_only).replace("{", "{ ").replace("\ufeff", "")
     assume(json.loads(text) == document and not re.search(r"\{[{%#]|%(globals|asset)_", text))
     assume(not set(document) & {"exp", "nbf", "iat", "jti", "iss", "sub", "aud"})
     assert same(render(compile(text), {}), document)
+
+
+@QUICK
+@given(DOCUMENTS, st.booleans())
+def test_json_without_tags_is_its_own_template(document, ascii_only):
+    is_its_own_template(document, ascii_only)
+
+
+@pytest.mark.slow
+@LONG
+@given(DOCUMENTS, st.booleans())
+def test_json_without_tags_is_its_own_template_at_length(document, ascii_only):
+    is_its_own_template(document, ascii_only)

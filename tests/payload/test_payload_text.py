@@ -1,9 +1,8 @@
-"""Rules 1, 12 and 14: the text is one JSON object, of bounded size, with comments and white space control."""
+"""The text is one JSON object (RFC 8259), of bounded size, with comments and white space control."""
 
 import json
 
-import pytest
-from payload_people import claims, is_fine, places, problems, words
+from payload_people import claims, each, is_fine, places, problems, words
 
 JSON_TEXTS = [
     "{}",
@@ -19,12 +18,12 @@ JSON_TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("text", JSON_TEXTS)
+@each("text", JSON_TEXTS)
 def test_a_template_without_tags_means_what_json_means(text):
     assert claims(text) == json.loads(text)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "line", "column"),
     [
         ("", 1, 1),
@@ -87,15 +86,13 @@ def test_the_first_fault_of_the_json_is_told_with_its_place(text, line, column):
     assert places(text) == [(line, column)]
 
 
-@pytest.mark.parametrize(
-    "number", ["123456789012345678901", "1" * 5000, "0." + "1" * 20, "1e400", "-1e999", "1e" + "9" * 19]
-)
+@each("number", ["123456789012345678901", "1" * 5000, "0." + "1" * 20, "1e400", "-1e999", "1e" + "9" * 19])
 def test_numbers_are_finite_and_have_at_most_20_digits(number):
     assert places('{"a": ' + number + "}") == [(1, 7)]
     assert places('{"a": {{ ' + number.replace("-", "- ") + " }}}") == [(1, 7)]
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "place", "word"),
     [
         ('\ufeff{"a": 1}', (1, 1), "byte-order mark"),
@@ -112,7 +109,7 @@ def test_characters_that_cannot_be_stored_or_mislead_are_refused(text, place, wo
     assert word in words(text)
 
 
-@pytest.mark.parametrize("text", [None, 1, b'{"a": 1}', ["{}"], {"a": 1}])
+@each("text", [None, 1, b'{"a": 1}', ["{}"], {"a": 1}])
 def test_what_is_no_text_is_one_problem(text):
     assert [(problem.line, problem.column) for problem in problems(text)] == [(1, 1)]
 
@@ -138,7 +135,7 @@ def test_a_template_has_at_most_100_names_as_written():
     assert "100 names" in words('{"a": [{' + members(50) + "}, {" + members(50) + "}]}")
 
 
-@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a": ', "}")])
+@each(("opening", "closing"), [("[", "]"), ('{"a": ', "}")])
 def test_objects_and_lists_stand_12_levels_deep(opening, closing):
     assert is_fine('{"a": ' + opening * 11 + "1" + closing * 11 + "}")
     assert "12 levels" in words('{"a": ' + opening * 12 + "1" + closing * 12 + "}")
@@ -149,7 +146,7 @@ def test_a_crlf_is_one_line_end():
     assert places(text) == places(text.replace("\n", "\r\n")) == [(2, 7), (4, 7)]
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "expected"),
     [
         ('{# before #}{"a": 1}{# after #}', {"a": 1}),
@@ -166,7 +163,7 @@ def test_comments_are_taken_away_before_json_is_read(text, expected):
     assert claims(text) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "expected"),
     [
         ('{"a": "x {{- user.username -}} y"}', "xaday"),
@@ -192,7 +189,7 @@ def test_a_minus_at_the_brace_is_no_sign_and_the_template_says_so():
     ]
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         '{"a": "{% raw %}{{ x }}{% endraw %}"}',
@@ -202,6 +199,10 @@ def test_a_minus_at_the_brace_is_no_sign_and_the_template_says_so():
 )
 def test_raw_is_refused(text):
     assert "raw" in words(text)
+
+
+def test_raw_that_does_not_end_is_told_once():
+    assert places('{"a": 1,\n "b": {%raw%} 2}') == [(2, 7)]
 
 
 def test_an_escape_survives_a_comment_and_is_never_made_by_one():
