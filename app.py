@@ -5,14 +5,14 @@ stands in OPEN_ENDPOINTS. The token endpoint is open because it decides for itse
 request (mintmark/web/token.py).
 """
 
-import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask, Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
+from flask_login import AnonymousUserMixin, current_user
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -28,6 +28,7 @@ from mintmark.who import make_login_manager
 
 OPEN_ENDPOINTS = frozenset({"static", "signin.login", "signin.sign_in", "signin.logout", "setup.setup",
                             "setup.make_first_administrator", token.ENDPOINT})  # fmt: skip
+WITHOUT_SESSION = OPEN_ENDPOINTS & {token.ENDPOINT, "static"}  # They do not ask who is signed in, or ask themselves.
 MAX_BODY_BYTES = 64 * 1024
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
@@ -65,11 +66,11 @@ def create_app(overrides: Mapping[str, str] | None = None, clock: Callable[[], f
     commands.init_app(app)
     _guard(app)
     app.jinja_env.globals["csrf_token"] = csrf_token
-    app.jinja_env.globals["is_insecure"] = not settings.is_https and bool(settings.base_url)
+    app.jinja_env.globals["is_insecure"] = settings.is_exposed
     wsgi: Any = app.wsgi_app
     if settings.trusted_proxies:
         wsgi = ProxyFix(wsgi, x_for=settings.trusted_proxies, x_proto=0, x_host=0, x_port=0, x_prefix=0)
-    app.wsgi_app = Environ(wsgi, settings)  # type: ignore[method-assign]
+    app.wsgi_app = Environ(wsgi, settings, body_limit=MAX_BODY_BYTES)  # type: ignore[method-assign]
     return app
 
 
@@ -108,7 +109,7 @@ def _let_in() -> ResponseReturnValue | None:
         return refusals.empty(400)
     if request.environ.get("PATH_INFO", "").startswith("//"):  # Werkzeug would take the first slash off.
         return refusals.answer_routing_error(NotFound())
-    if request.endpoint is None or request.endpoint in (token.ENDPOINT, "static"):
+    if request.endpoint is None or request.endpoint in WITHOUT_SESSION:
         return None
     if "Transfer-Encoding" in request.headers:  # A chunked body would be cut at the limit, not refused.
         return refusals.empty(411)
@@ -125,16 +126,17 @@ def _host_name(host: str) -> str:
 
 
 def _touch_session(mint: issue.Mint) -> None:
+    """Write down that the session was used; a page that only reads does not fail where that cannot be written."""
     now, session = mint.clock(), current_user.session
     if sessions.is_touch_due(session.last_used_at, now, mint.settings):
         session_id = session.id
-        with writing():
+        with suppress(errors.Busy), writing():
             sessions.touch(session_id, now=now)
 
 
 def _send_to_sign_in() -> ResponseReturnValue:
     if request.method != "GET":
-        return render_template("error.html", status=403, title="Sign in first", words="Nobody is signed in."), 403
+        return _error_page(403, "Sign in first", "Nobody is signed in.")
     wanted = request.script_root + (request.full_path if request.query_string else request.path)
     return redirect(url_for("signin.login", next=None if request.path == "/" else wanted), 303)
 
@@ -142,7 +144,7 @@ def _send_to_sign_in() -> ResponseReturnValue:
 def _send_off(response: Response) -> Response:
     """What every answer carries. Nothing but static files may be kept by a cache."""
     response.headers["Mintmark-Request"] = g.get("request_id", "none")
-    if request.endpoint == "static":
+    if request.endpoint == "static" and response.status_code in (200, 206, 304):
         response.headers["Cache-Control"] = "public, max-age=3600"
     else:
         response.headers["Cache-Control"] = "no-store"
@@ -157,33 +159,25 @@ def _send_off(response: Response) -> Response:
 
 def _show_refusal(error: errors.MintmarkError) -> ResponseReturnValue:
     kind = next((kind for kind in PAGES if isinstance(error, kind)), None)
-    if kind is None:
-        return _show_bug(error)
-    status, title = PAGES[kind]
-    return render_template("error.html", status=status, title=title, words=str(error)), status
+    return _show_bug(error) if kind is None else _error_page(*PAGES[kind], str(error))
 
 
 def _show_http_error(error: HTTPException) -> ResponseReturnValue:
-    if isinstance(error, NotFound | MethodNotAllowed) and request.endpoint != "static":
+    if isinstance(error, NotFound | MethodNotAllowed):
         return refusals.answer_routing_error(error)
-    words = error.description or "The request cannot be answered."
-    return render_template("error.html", status=error.code, title=error.name, words=words), error.code or 500
+    return _error_page(error.code or 500, error.name, error.description or "The request cannot be answered.")
 
 
 def _show_bug(error: Exception) -> ResponseReturnValue:
     """Anything else is a bug of ours: said in the log by its kind and place, and to the asker by its id only."""
     if isinstance(error, DBAPIError) and is_unavailable(error):
         return _show_refusal(errors.Busy("The database does not answer at this moment. Try again in a few seconds."))
-    log.say("bug", request=g.get("request_id"), kind=type(error).__name__, place=_place_of(error))
-    logging.getLogger("mintmark").debug("bug", exc_info=error)
-    if request.endpoint in (token.ENDPOINT, None):
-        return refusals.empty(500)
+    log.say_bug(error, request=g.get("request_id"))
     words = f"Something went wrong on our side. An administrator finds it under {g.get('request_id')}."
-    return render_template("error.html", status=500, title="Our mistake", words=words), 500
+    return _error_page(500, "Our mistake", words)
 
 
-def _place_of(error: BaseException) -> str:
-    traceback = error.__traceback__
-    while traceback and traceback.tb_next:
-        traceback = traceback.tb_next
-    return f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}" if traceback else "nowhere"
+def _error_page(status: int, title: str, words: str) -> ResponseReturnValue:
+    """Show an error without asking the database who is signed in, for that may be what failed."""
+    g.setdefault("_login_user", AnonymousUserMixin())
+    return render_template("error.html", status=status, title=title, words=words), status

@@ -13,13 +13,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from mintmark.addresses import (
+    is_every_address,
+    read_bind,
+    read_database_url,
+    read_redis_url,
+    split_bind,
+)
 from mintmark.errors import ConfigurationError
 from mintmark.instance import private_folder, sealing_keys
 from mintmark.sealing import Sealer
 
 PREFIX = "MINTMARK_"
+_INSTANCE = Path(__file__).parent.parent / "instance"
 SECRET_PREFIX = "MINTMARK_SECRET_"  # noqa: S105 — the beginning of a variable's name, no secret: read by imports only
-_ALL_ADDRESSES = {"", "0.0.0.0", "::", "[::]"}  # noqa: S104 — listed to be refused
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,12 @@ class Settings:
     def is_https(self) -> bool:
         """Tell whether people reach the site over https."""
         return bool(self.base_url and self.base_url.startswith("https://"))
+
+    @property
+    def is_exposed(self) -> bool:
+        """Tell whether passwords and tokens cross a network so that others can read them."""
+        name = urlsplit(self.site_url).hostname or ""
+        return not self.is_https and name not in ("localhost", "127.0.0.1", "::1")
 
     @property
     def base_path(self) -> str:
@@ -103,54 +116,21 @@ def _switch(value: str) -> bool:
     return value == "1"
 
 
-def _base_url(value: str) -> str:
-    parts = urlsplit(value)
-    is_plain = (
-        parts.scheme in ("http", "https")
-        and parts.hostname
-        and not (parts.query or parts.fragment or "@" in parts.netloc)
-    )
-    if not is_plain or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", parts.path) or value != value.strip():
-        raise ValueError("takes an address such as https://tokens.example.org or https://www.example.org/tokens")
-    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
-
-
-def _bind(value: str) -> str:
-    split_bind(value)
-    return value
-
-
 def _synchronous(value: str) -> str:
     if value.lower() not in ("full", "normal"):
         raise ValueError("takes full or normal")
     return value.lower()
 
 
-def _database_url(value: str) -> str:
-    if value.startswith(("postgresql://", "postgres://")):
-        return "postgresql+psycopg://" + value.partition("://")[2]
-    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise ValueError("takes an address that starts with postgresql:// or sqlite:///")
-    return value
-
-
-def split_bind(bind: str) -> tuple[str, int]:
-    """Return host and port of `host:port`. Raises ValueError."""
-    host, colon, port = bind.rpartition(":")
-    if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ValueError("takes host:port, for instance 127.0.0.1:8000")
-    return host, int(port)
-
-
 # name → (reader, default as shown, meaning); README's table is held to this one by a test.
 SETTINGS: dict[str, tuple[Callable[[str], Any], str, str]] = {
     "DATABASE_URL": (
-        _database_url,
+        read_database_url,
         "SQLite in the instance folder",
         "where the database is: `postgresql://…` or `sqlite:////…`",
     ),
     "INSTANCE": (_text, "`instance`", "folder for the database and keys, readable by its owner alone"),
-    "BIND": (_bind, "`127.0.0.1:8000`", "address and port to serve on"),
+    "BIND": (read_bind, "`127.0.0.1:8000`", "address and port to serve on"),
     "WORKERS": (_whole(1, 64), "`2`", "worker processes"),
     "BASE_URL": (
         _base_url,
@@ -169,7 +149,7 @@ SETTINGS: dict[str, tuple[Callable[[str], Any], str, str]] = {
     ),
     "LIMIT_SIGN_IN": (_limit, "`10 per minute`", "sign-in attempts, per account and per address"),
     "LIMIT_TOKENS": (_limit, "`600 per minute`", "tokens, per person and asset"),
-    "REDIS_URL": (_text, "none", "Redis for limits that several workers and nodes share"),
+    "REDIS_URL": (read_redis_url, "none", "Redis for limits that several workers and nodes share"),
     "SESSION_IDLE": (_whole(60, 31_536_000), "`3600`", "seconds without use after which a session ends"),
     "SESSION_LIFETIME": (
         _whole(60, 31_536_000),
@@ -201,7 +181,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             given[name.lower()] = SETTINGS[name][0](environ[variable])
         except ValueError as error:
             raise ConfigurationError(f"{variable} {error}.") from None
-    given["instance"] = private_folder(Path(given.get("instance") or "instance").resolve())
+    given["instance"] = private_folder(Path(given.get("instance") or _INSTANCE).resolve())
     given.setdefault("database_url", f"sqlite:///{given['instance'] / 'mintmark.sqlite'}")
     given["sealer"] = Sealer(sealing_keys(given.pop("sealing_key", None), given["instance"]))
     settings = Settings(**given)
@@ -220,7 +200,7 @@ def take_settings(
 
 
 def _refuse_what_cannot_be_safe(settings: Settings) -> None:
-    if split_bind(settings.bind)[0] in _ALL_ADDRESSES and not settings.base_url:
+    if is_every_address(split_bind(settings.bind)[0].strip("[]")) and not settings.base_url:
         raise ConfigurationError(
             "MINTMARK_BIND is every address of this machine: MINTMARK_BASE_URL must say under which name people come."
         )

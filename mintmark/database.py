@@ -29,7 +29,7 @@ def bring_up_to_date(settings: Settings) -> None:
     """Create or upgrade the tables and the site's row. Raises ConfigurationError."""
     try:
         with _one_at_a_time(db.engine, settings) as connection:
-            is_new = not _has_site(connection)
+            is_new = not _has_row(connection)
             if not is_new:
                 _see_sealing_key(connection, settings)  # A wrong one is found before anything is changed.
             _upgrade(connection)
@@ -44,10 +44,10 @@ def bring_up_to_date(settings: Settings) -> None:
         _make_private(Path(db.engine.url.database or ""))
 
 
-def is_up_to_date() -> bool:
-    """Tell whether the database has the site's row."""
+def has_site() -> bool:
+    """Tell whether the database was ever set up."""
     with db.engine.connect() as connection:
-        return _has_site(connection)
+        return _has_row(connection)
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def _see_sealing_key(connection: Connection, settings: Settings) -> None:
     site.see_sealing_key(key, bytes(sealed_check), sealer=settings.sealer)
 
 
-def _has_site(connection: Connection) -> bool:
+def _has_row(connection: Connection) -> bool:
     if not connection.dialect.has_table(connection, "site"):
         return False
     return connection.execute(text("SELECT 1 FROM site WHERE id = 1")).first() is not None
@@ -92,4 +92,5 @@ def _upgrade(connection: Connection) -> None:
 def _make_private(database: Path) -> None:
     """SQLite's files are their owner's alone, whatever the umask was when they were made."""
     for path in database.parent.glob(database.name + "*"):
-        path.chmod(0o600)
+        if not path.is_symlink():
+            path.chmod(0o600)

@@ -15,6 +15,7 @@ from flask import Flask
 from mintmark import serve
 from mintmark.config import PREFIX, SECRET_PREFIX
 from mintmark.errors import InvalidFields, MintmarkError
+from mintmark.instance import keep_private
 
 EXAMPLE = Path(__file__).parent.parent / "docs" / "example-site.yaml"
 _PEOPLE = ("ada", "ben", "mia")
@@ -22,8 +23,8 @@ _PEOPLE = ("ada", "ben", "mia")
 
 def main() -> None:
     """Fill the site and serve it."""
-    os.umask(0o077)
-    os.environ.setdefault(PREFIX + "INSTANCE", "instance/demo")
+    keep_private()
+    os.environ.setdefault(PREFIX + "INSTANCE", str(Path(__file__).parent.parent / "instance" / "demo"))
     settings = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
     for name in ("HELPDESK", "CHAT", "EDITOR", "ROOM"):
         os.environ[f"{SECRET_PREFIX}DEMO_{name}"] = secrets.token_urlsafe(48)
@@ -35,6 +36,8 @@ def main() -> None:
         sys.exit(f"error: {error}")
     for username, password in passwords.items():
         print(f"Sign in as {username} with {password}")
+    for name in [name for name in os.environ if name.startswith(SECRET_PREFIX)]:
+        print(f"Tokens of {name.removeprefix(SECRET_PREFIX)} verify with {os.environ[name]}")
     for name in [name for name in os.environ if name.startswith(SECRET_PREFIX)]:
         del os.environ[name]
     os.environ.update(settings)  # The settings were taken out when the site was filled; serving reads them again.

@@ -1,7 +1,8 @@
 """Every refusal of Mintmark: a code for the log, and words that are safe to show.
 
 One family. A class says what happened; which HTTP status or exit code it becomes is
-decided in one table at the edge (`app.py`, `cli.py`, `web/token.py`). Anything that is
+decided at the edge: pages in `app.py`, the token endpoint in `web/refusals.py`, commands in
+`commands/__init__.py`. Anything that is
 not a MintmarkError is a bug of ours. No message may hold a secret, a token or a password.
 """
 
@@ -82,6 +83,12 @@ class CannotIssue(MintmarkError):
             "reason": words,
             **{name: value for name, value in detail.items() if value is not None},
         }
+
+    def copy(self) -> "CannotIssue":
+        """Return the same diagnosis as another exception, for one that is kept must not be raised twice."""
+        return CannotIssue(
+            self.code, str(self), **{name: value for name, value in self.detail.items() if name != "reason"}
+        )
 
 
 class NotRecorded(MintmarkError):

@@ -1,6 +1,7 @@
 """The instance folder: its owner's alone (0700), with the sealing key that the site makes itself (0600)."""
 
 import os
+import resource
 import stat
 from pathlib import Path
 
@@ -27,8 +28,28 @@ def sealing_keys(setting: str | None, instance: Path) -> list[SealingKey]:
         return [SealingKey.parse(part) for part in setting.split(",") if part.strip()]
     path = instance / _KEY_FILE
     if not path.exists():
+        _see_no_database(instance)
         _write_key(path)
-    return [SealingKey.parse(line) for line in path.read_text("ascii").splitlines() if line.strip()]
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            path.chmod(0o600)
+        return [SealingKey.parse(line) for line in path.read_text("ascii").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError):
+        raise ConfigurationError(f"{path} cannot be read as a sealing key. Put the right file back.") from None
+
+
+def _see_no_database(instance: Path) -> None:
+    """A database without its key is not given another one, with which nothing in it would open."""
+    if (instance / "mintmark.sqlite").exists():
+        raise ConfigurationError(
+            f"The file {_KEY_FILE} of {instance} is missing. Put it back, or set MINTMARK_SEALING_KEY to what it held."
+        )
+
+
+def keep_private() -> None:
+    """See that what this process writes is its owner's alone, and that no core dump holds its keys."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _write_key(path: Path) -> None:

@@ -23,7 +23,7 @@ from mintmark.models.base import queue_of
 from mintmark.models.wire import Wire
 from mintmark.readers import Reader, may_edit, reader_of
 from mintmark.recorder import Recorder
-from mintmark.sessions import is_touch_due, limits
+from mintmark.sessions import MAX_SKEW, is_touch_due, limits
 from mintmark.throttle import Fuse
 from mintmark.tokens import make_jti
 
@@ -67,6 +67,7 @@ class Mint:
             "session": session,
             "used_after": used_after,
             "signed_in_after": signed_in_after,
+            "signed_in_by": int(now) + MAX_SKEW,
         }
         row = self.wire.look_up(values if person is None else {**values, "person": person})
         if row is None:
@@ -90,6 +91,7 @@ class Mint:
             self.record("token.failed", "failed", asset, reader, occasion, failed)
             raise
         sub, jti = issued.claims.get("sub"), issued.claims.get("jti")
+        sub = sub.replace("\x00", "\\u0000") if sub else None  # PostgreSQL keeps no NUL in text.
         columns = {
             "jti": jti,
             "sub": sub,
@@ -154,7 +156,7 @@ def make_claims(
 ) -> dict[str, Any]:
     """Return the claims of the template and of the site, and where each came from in `sources`. Raises CannotIssue."""
     if asset.fault is not None:
-        raise asset.fault
+        raise asset.fault.copy()
     context = {
         "user": reader.user,
         "asset": {"path": asset.path, "name": asset.name, "can_edit": may_edit(asset, reader)},

@@ -17,10 +17,10 @@ from mintmark.moment import iso
 # event → meaning; README's table is held to this one by a test.
 EVENTS = {
     "token.issued": "a person, or a command for a person, got a token",
-    "token.refused": "a known person was refused one (`code`: `not_a_reader`, `limit_reached`)",
+    "token.refused": "a known person was refused one (`code`: `not_a_reader`, `limit_reached`, `origin`)",
     "token.failed": "the asset is set up so that this person gets none; `detail` is the diagnosis",
     "person.signed_in": "a new session began",
-    "person.sign_in_refused": "wrong name or password, or over the limit",
+    "person.sign_in_refused": "wrong name or password, or switched off; a name that nobody has is not kept",
     "person.signed_out": "a session ended by its person",
     "person.created": "a person was made",
     "person.revised": "a person was changed; `detail` names the fields",
@@ -35,6 +35,7 @@ EVENTS = {
     "site.imported": "a site file was imported",
     "site.exported": "the site was exported to a file",
 }
+_MAX_SAID = 300
 COLUMNS = [column.name for column in LogRow.__table__.columns]
 
 
@@ -68,10 +69,20 @@ def export() -> Iterator[str]:
 def say(event: str, **fields: Any) -> None:
     """Print one line for what has no row. Whoever reads standard output may be gone: that stops nothing."""
     try:
+        fields = {name: value[:_MAX_SAID] if isinstance(value, str) else value for name, value in fields.items()}
         sys.stdout.write(to_json({"event": event, **fields}) + "\n")
         sys.stdout.flush()
     except (OSError, ValueError):
         pass
+
+
+def say_bug(error: BaseException, *, request: str | None) -> None:
+    """Print a line about a bug of ours: its kind and place, never its words, which may hold anything."""
+    traceback = error.__traceback__
+    while traceback and traceback.tb_next:
+        traceback = traceback.tb_next
+    place = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}" if traceback else "nowhere"
+    say("bug", request=request, kind=type(error).__name__, place=place)
 
 
 def to_json(value: Any) -> str:

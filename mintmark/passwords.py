@@ -1,8 +1,8 @@
 """Passwords: argon2id (OWASP Password Storage), never truncated, never logged.
 
-At most two are worked on at once in one process, so that a burst of sign-ins cannot take
-the memory of the machine (each takes 32 MiB). An unknown person costs the same work by
-construction: `matches` with no hash verifies against a fixed one and says no.
+One is worked on at a time in one process, and one may wait, so that a burst of sign-ins takes
+neither the memory of the machine (each takes 32 MiB) nor the threads that tokens need. An unknown
+person costs the same work by construction: `matches` with no hash verifies against a fixed one and says no.
 """
 
 import threading
@@ -19,7 +19,8 @@ MIN_CHARACTERS = 12
 MAX_BYTES = 1024
 _WAIT_SECONDS = 2.0
 _hasher = PasswordHasher(time_cost=2, memory_cost=32 * 1024, parallelism=1)
-_turns = threading.BoundedSemaphore(2)
+_places = threading.BoundedSemaphore(2)
+_turn = threading.BoundedSemaphore(1)
 # The hash of a password that nobody has: 32 random bytes, thrown away.
 _NOBODY = "$argon2id$v=19$m=32768,t=2,p=1$YJhGc2yKiyivlRy44UfCtA$mln+NX9v5xkfMOtbL87TeRQbKOwKoozDKS+utheja6w"
 
@@ -55,12 +56,18 @@ def needs_rehash(password_hash: str) -> bool:
 
 
 def _in_turn(work: Callable[..., Any], *arguments: str | bytes) -> Any:
-    if not _turns.acquire(timeout=_WAIT_SECONDS):
-        raise Busy("Too many people are signing in at this moment. Try again in a few seconds.")
+    words = "Too many people are signing in at this moment. Try again in a few seconds."
+    if not _places.acquire(blocking=False):
+        raise Busy(words)
     try:
-        return work(*arguments)
+        if not _turn.acquire(timeout=_WAIT_SECONDS):
+            raise Busy(words)
+        try:
+            return work(*arguments)
+        finally:
+            _turn.release()
     finally:
-        _turns.release()
+        _places.release()
 
 
 def _bytes(password: str) -> bytes:

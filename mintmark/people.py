@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import exists, insert, select, update
 
 from mintmark import groups, log
 from mintmark.errors import FieldError
@@ -24,14 +24,14 @@ def find_person(username: str) -> Person | None:
     return db.session.scalar(select(Person).where(Person.username_key == identifier_key(username)))
 
 
+def lock_person(person_id: str) -> Person | None:
+    """Return a person as they are now, locked until the caller's transaction ends."""
+    return db.session.get(Person, person_id, populate_existing=True, with_for_update=True)
+
+
 def has_administrator() -> bool:
     """Tell whether there is a live administrator."""
     return bool(db.session.scalar(select(exists().where(Person.is_admin, Person.live))))
-
-
-def count() -> int:
-    """Return how many people there are."""
-    return db.session.scalar(select(func.count()).select_from(Person)) or 0
 
 
 def make(values: dict[str, Any], *, now: float, actor: str, address: str | None = None) -> Person:

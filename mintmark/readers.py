@@ -37,7 +37,7 @@ def may_edit(asset: Prepared, reader: Reader) -> bool:
 
 
 def readers_in_words(definition: Mapping[str, Any], group_names: Mapping[str, str]) -> str:
-    """Say who may fetch an asset (IS-14); administrators always may. `group_names` is id → name."""
+    """Say who may fetch an asset; administrators always may. `group_names` is id → name."""
 
     def named(field: str) -> str:
         return ", ".join(sorted(group_names.get(group_id, "a group that is gone") for group_id in definition[field]))

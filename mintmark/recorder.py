@@ -13,7 +13,7 @@ from typing import Any
 
 from mintmark.errors import NotRecorded
 from mintmark.models.base import BUSY_SECONDS
-from mintmark.models.wire import Wire
+from mintmark.models.wire import RowRefused, Wire
 
 
 class _Entry:
@@ -59,21 +59,39 @@ class Recorder:
 
     def _commit_waiting(self) -> None:
         """Take a turn first and the rows then, so that whoever came meanwhile is in the same commit."""
-        error: Exception | None = None
         entries: list[_Entry] = []
         try:
             with self._turn:
                 entries = self._take()
-                if entries:
-                    self._wire.write([entry.row for entry in entries], [e.touched for e in entries if e.touched])
+                self._write(entries)
         except Exception as failure:  # The thread must live; those who wait get the error.
-            error, entries = failure, entries or self._take()
+            entries = entries or self._take()
+            _finish(entries, failure)
             time.sleep(0.05)  # What is broken is not asked without a pause.
-        for entry in entries:
-            entry.error = error
-            entry.done.set()
+
+    def _write(self, entries: list[_Entry]) -> None:
+        """Write all at once; where a row is refused, each for itself, so that it fails nobody else's."""
+        if not entries:
+            return
+        try:
+            self._wire.write([entry.row for entry in entries], [entry.touched for entry in entries if entry.touched])
+        except RowRefused as refusal:
+            if len(entries) == 1:
+                return _finish(entries, refusal)
+            for entry in entries:
+                self._write([entry])
+        else:
+            _finish(entries, None)
 
     def _take(self) -> list[_Entry]:
         with self._changed:
             entries, self._waiting = self._waiting, []
         return [entry for entry in entries if not entry.is_abandoned]
+
+
+def _finish(entries: list[_Entry], error: Exception | None) -> None:
+    """Tell those who still wait; who was told already keeps what was said."""
+    for entry in entries:
+        if not entry.done.is_set():
+            entry.error = error
+            entry.done.set()

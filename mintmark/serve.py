@@ -23,15 +23,17 @@ from contextlib import closing
 from typing import Any
 
 from flask import Flask
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
 from mintmark import site
-from mintmark.config import Settings, split_bind
+from mintmark.addresses import split_bind
+from mintmark.config import Settings
 from mintmark.database import bring_up_to_date
 from mintmark.errors import ConfigurationError
+from mintmark.instance import keep_private
 from mintmark.models import db
 from mintmark.web import get_mint
 
@@ -44,7 +46,7 @@ _KEEP = ("PATH", "HOME", "LANG", "LC_", "TZ", "TMPDIR", "PG", "SSL_CERT_", "PYTH
 
 def main() -> None:
     """Refuse with the reason, or serve until told to stop."""
-    os.umask(0o077)
+    keep_private()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
@@ -105,8 +107,8 @@ def _prepare(app: Flask, settings: Settings) -> None:
         bring_up_to_date(settings)
         code = site.setup_code(sealer=settings.sealer)
         print(f"Mintmark serves on {settings.site_url} from {settings.instance}")
-        if settings.base_url and not settings.is_https:
-            print("WARNING: MINTMARK_BASE_URL is not https: passwords and tokens travel so that others can read them.")
+        if settings.is_exposed:
+            print("WARNING: not on https (MINTMARK_BASE_URL): others can read passwords and tokens on their way.")
         if code:
             print(f"Make the first administrator: {settings.site_url}/setup?code={code}")
         db.session.remove()
@@ -121,6 +123,7 @@ class _Loader:
         self._app, self._parent = app, parent
 
     def __call__(self) -> Any:
+        os.setsid()  # Ctrl-C is for the main process, which tells its workers to end.
         _end_with(self._parent)
         for name in [name for name in os.environ if not name.startswith(_KEEP)]:
             del os.environ[name]  # granian copies what is left into each request's environ.
@@ -164,6 +167,7 @@ def _make_server(settings: Settings) -> Any:
         interface=Interfaces.WSGI,
         workers=settings.workers,
         blocking_threads=THREADS,
+        http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
         log_level=LogLevels.warning,
         respawn_failed_workers=True,

@@ -12,6 +12,7 @@ from mintmark.config import Settings
 from mintmark.models import Person, Session, db
 
 _MAX_DEVICE = 255
+MAX_SKEW = 60  # A session begun later than that from now was begun by a clock that was wrong.
 
 
 def begin(person: Person, *, now: float, address: str | None, device: str) -> Session:
@@ -42,7 +43,9 @@ def find_person_in_session(session_id: str, *, now: float, settings: Settings) -
         select(Person, Session)
         .join(Session, Session.person_id == Person.id)
         .where(Session.id == session_id, Session.ended_at.is_(None), Person.live)
-        .where(Session.last_used_at > used_after, Session.signed_in_at > signed_in_after)
+        .where(
+            Session.last_used_at > used_after, Session.signed_in_at.between(signed_in_after + 1, int(now) + MAX_SKEW)
+        )
     )
     found = db.session.execute(statement).first()
     return (found[0], found[1]) if found else None

@@ -33,7 +33,7 @@ def see_sealing_key(key: str, sealed_check: bytes, *, sealer: Sealer) -> None:
     if not is_right:
         raise ConfigurationError(
             "The sealing key is not the one that this database was sealed with. Set MINTMARK_SEALING_KEY to the right"
-            " one, or put the file sealing-key of that site back into the instance folder. Nothing was changed."
+            " one, or put the file sealing-key of that site back. The database was not changed."
         )
 
 

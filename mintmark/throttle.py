@@ -22,6 +22,10 @@ _COOL_DOWN_SECONDS = 5.0
 _MAX_KEPT = 100_000
 
 
+class NotShared(Exception):
+    """No Redis counts at this moment."""
+
+
 class Fuse:
     """Counts in Redis where there is one, else in the memory of this process.
 
@@ -42,29 +46,28 @@ class Fuse:
         options: Any = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25, "wrap_exceptions": True}
         return SlidingWindowCounterRateLimiter(storage_from_string(str(self._redis_url), **options))
 
-    @property
-    def is_shared(self) -> bool:
-        """Tell whether Redis counts at this moment."""
-        return self._redis_url is not None and time.monotonic() >= self._asks_shared_after
-
     def hit(self, limit: Limit, *key: str, now: float) -> int | None:
         """Count once; return None, or over the limit the seconds to wait."""
-        if self.is_shared:
-            from limits.errors import StorageError
+        try:
+            return self.hit_shared(limit, *key)
+        except NotShared:
+            return self._here.hit(limit, key, now)
 
-            try:
-                return self._hit_shared(limit, key)
-            except StorageError:
-                self._asks_shared_after = time.monotonic() + _COOL_DOWN_SECONDS
-        return self._here.hit(limit, key, now)
-
-    def _hit_shared(self, limit: Limit, key: tuple[str, ...]) -> int | None:
+    def hit_shared(self, limit: Limit, *key: str) -> int | None:
+        """Count once in Redis. Raises NotShared where there is none, or it does not answer."""
+        if self._redis_url is None or time.monotonic() < self._asks_shared_after:
+            raise NotShared
         from limits import RateLimitItemPerSecond
+        from limits.errors import StorageError
 
         item = RateLimitItemPerSecond(limit.amount, limit.seconds, namespace="mintmark")
-        if self._shared.hit(item, *key):
-            return None
-        return max(1, int(self._shared.get_window_stats(item, *key).reset_time - time.time()) + 1)
+        try:
+            if self._shared.hit(item, *key):
+                return None
+            return max(1, int(self._shared.get_window_stats(item, *key).reset_time - time.time()) + 1)
+        except StorageError as error:
+            self._asks_shared_after = time.monotonic() + _COOL_DOWN_SECONDS
+            raise NotShared from error
 
 
 class _Counts:
@@ -101,24 +104,34 @@ def _wait(limit: Limit, amount: int, before: int, window_at: int, now: float) ->
 
 
 def attempt_keys(username_key: str, address: str | None, secret: bytes) -> list[str]:
-    """Return what a sign-in is counted under: the account, and the address (of IPv6 its /64)."""
-    place = address or "none"
+    """Return what a sign-in is counted under, in this order: the address (of IPv6 its /64), and the account.
+
+    Who is over the limit of the address counts for no account: one address locks nobody out.
+    """
+    place = _without_port(address or "none")
     try:
         parsed = ipaddress.ip_address(place)
-        if parsed.version == 6:
-            place = str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
+        parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+        place = str(parsed if parsed.version == 4 else ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
     except ValueError:
         pass
-    texts = ("account:" + username_key, "address:" + place)
+    texts = ("address:" + place, "account:" + username_key)
     return [hmac.digest(secret, text.encode("utf-8", "replace"), "sha256").hex()[:32] for text in texts]
 
 
+def _without_port(address: str) -> str:
+    """Some proxies write the port of the client beside its address."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
+
+
 def count_attempt(keys: list[str], limit: Limit, *, now: float) -> int | None:
-    """Count a sign-in attempt under each key, in the database; return None, or the seconds to wait."""
+    """Count a sign-in attempt in the database, under each key until one is over; return None, or seconds to wait."""
     window_at = int(now) // limit.seconds * limit.seconds
     db.session.execute(delete(Attempt).where(Attempt.window_at < window_at - limit.seconds))
-    waits = [_count_one(key, limit, window_at, now) for key in keys]
-    return max((wait for wait in waits if wait is not None), default=None)
+    waits = (_count_one(key, limit, window_at, now) for key in keys)
+    return next((wait for wait in waits if wait is not None), None)
 
 
 def _count_one(key: str, limit: Limit, window_at: int, now: float) -> int | None:

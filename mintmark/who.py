@@ -1,8 +1,8 @@
 """Who asks: from the cookie and headers of a request to a session id, whichever door.
 
 The session id stands signed in Flask's session cookie, where Flask-Login keeps it as its
-user id. Pages get the person through Flask-Login, the token endpoint through its one query;
-both ask `session_id_of` first, and both hold the session to `mintmark.sessions.limits`.
+user id. Pages get the person through Flask-Login, the token endpoint through `session_id_of` and
+its one query; both hold the session to `mintmark.sessions.limits`.
 """
 
 from typing import Any

@@ -38,7 +38,7 @@ class Service:
     def settings(self):
         return {"MINTMARK_" + name: value for name, value in self.overrides.items()}
 
-    def start(self, **environ):
+    def start(self, in_group=False, **environ):
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "mintmark.serve"],
@@ -46,6 +46,7 @@ class Service:
                 env={**os.environ, **self.settings, **environ},
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=in_group,
             )
         self.wait()
 

@@ -77,6 +77,25 @@ def test_settings_are_taken_out_of_the_environment_but_for_what_imports_read(tmp
         ("BIND", "127.0.0.1:99999"),
         ("BIND", "0.0.0.0:8000"),
         ("BIND", "[::]:8000"),
+        *(
+            ("BIND", bind)
+            for bind in (
+                "0:80",
+                "*:80",
+                "0x0:80",
+                "[::0]:80",
+                "[::ffff:0.0.0.0]:80",
+                "00.0.0.0:80",
+                "[0:0:0:0:0:0:0:0]:80",
+            )
+        ),
+        *(
+            ("BASE_URL", "https://" + rest)
+            for rest in ("x.org:abc", "exa mple.org", "b\u00fccher.example", "x.org:99999", "")
+        ),
+        ("REDIS_URL", "memory://"),
+        ("REDIS_URL", "foo://x"),
+        ("DATABASE_URL", "postgresql://h:abc/d"),
         ("BASE_URL", "tokens.example.test"),
         ("BASE_URL", "ftp://tokens.example.test"),
         ("BASE_URL", "https://u:p@tokens.example.test"),
@@ -144,3 +163,36 @@ def test_two_processes_that_start_at_once_agree_on_one_key(tmp_path):
 
     assert len({path.read_text() for path in tmp_path.glob("print-*")}) == 1
     assert [path.name for path in folder.iterdir()] == ["sealing-key"]
+
+
+@pytest.mark.parametrize(("given", "kept"), [("https://x.org:443", "https://x.org"), ("http://X.org:80/a/", "http://x.org/a"),
+                                             ("https://x.org:8443", "https://x.org:8443"), ("https://[::1]:8443", "https://[::1]:8443")])  # fmt: skip
+def test_a_base_url_is_kept_as_browsers_write_an_origin(read, given, kept):
+    assert read(BASE_URL=given).base_url == kept
+
+
+def test_a_database_without_its_key_gets_no_other_one(read, tmp_path):
+    read()
+    (tmp_path / "i" / "sealing-key").unlink()
+    (tmp_path / "i" / "mintmark.sqlite").touch()
+
+    with pytest.raises(ConfigurationError, match="sealing-key"):
+        read()
+    assert not (tmp_path / "i" / "sealing-key").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"no key"])
+def test_a_key_file_that_holds_none_stops_the_start(read, tmp_path, content):
+    read()
+    (tmp_path / "i" / "sealing-key").write_bytes(content)
+
+    with pytest.raises(ConfigurationError):
+        read()
+
+
+def test_a_key_file_that_others_may_read_is_closed(read, tmp_path):
+    read()
+    (tmp_path / "i" / "sealing-key").chmod(0o644)
+    read()
+
+    assert stat.S_IMODE((tmp_path / "i" / "sealing-key").stat().st_mode) == 0o600

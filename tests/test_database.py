@@ -8,6 +8,7 @@ import time
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from mintmark import site
 from mintmark.database import bring_up_to_date
@@ -203,3 +204,15 @@ def test_a_database_that_is_gone_is_an_empty_503_within_seconds_and_comes_back(m
     house.mint.wire.close()
     database.write_bytes(content)
     assert client.get("/a").status_code == 200
+
+
+def test_what_is_deleted_is_not_left_in_the_file(sqlite_house, tmp_path):
+    make_group(sqlite_house, "CANARY-group-that-is-deleted")
+    with sqlite_house.app.app_context(), writing() as session:
+        session.execute(text("DELETE FROM people_group"))
+        session.execute(text("DELETE FROM log"))
+    with sqlite_house.app.app_context(), db.engine.connect() as connection:
+        connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    sqlite_house.close()
+
+    assert b"CANARY" not in (tmp_path / "instance" / "mintmark.sqlite").read_bytes()

@@ -9,7 +9,7 @@ from flask import render_template
 
 from mintmark import site
 from tests.conftest import SECRET, House
-from tests.making import make_asset, make_person
+from tests.making import make_asset, make_group, make_person
 
 STATIC = Path(__file__).parents[1] / "static"
 VOID = frozenset("meta link input img br hr path circle".split())
@@ -349,11 +349,11 @@ def test_the_site_file_on_the_empty_home_gives_a_token_but_not_without_a_secret(
     assert "/integrations/helpdesk" in texts
 
 
-@pytest.mark.parametrize("base_url, is_told", [("http://localhost", True), ("https://localhost", False)])
+@pytest.mark.parametrize("base_url, is_told", [("http://www.uni.test", True), ("https://www.uni.test", False)])
 def test_a_site_without_https_says_so_on_every_page(sqlite_house, base_url, is_told):
     house = House({**sqlite_house.overrides, "BASE_URL": base_url})
     for path in ("/login", "/setup?code=x"):
-        assert ("not on https" in house.client().get(path).text) == is_told
+        assert ("not on https" in house.client().get(path, base_url=base_url).text) == is_told
         assert "not on https" not in sqlite_house.client().get(path).text
     house.close()
 
@@ -466,3 +466,52 @@ def test_the_mark_is_a_picture_and_nothing_more():
     mark = (STATIC / "mark.svg").read_text("utf-8")
     assert not re.search(r"<script|<style|style=|href|\son[a-z]+=", mark)
     assert re.findall(r"https?://[^\"]+", mark) == ["http://www.w3.org/2000/svg"]
+
+
+def test_only_static_files_that_are_there_may_be_kept_by_a_cache(sqlite_house):
+    make_person(sqlite_house, "ben")
+    client = sqlite_house.signed_in("ben")
+    client.get("/")
+
+    with client.get("/static/mintmark.css") as answer:
+        assert answer.headers["Cache-Control"] == "public, max-age=3600"
+    for path in ("/static/nothing.css", "/static/", "/static/../app.py", "/", "/login", "/nothing"):
+        answer = client.get(path)
+        assert answer.headers["Cache-Control"] == "no-store", path
+        assert answer.headers["Vary"] == "Cookie, Authorization, Origin", path
+    missing = client.get("/static/nothing.css")
+    assert (missing.status_code, missing.data) == (404, b"") and "Set-Cookie" not in missing.headers
+
+
+@pytest.mark.parametrize(("settings", "is_said"), [({}, False), ({"BIND": "10.1.2.3:8000"}, True), ({"BASE_URL": "http://www.uni.test"}, True),
+                                                   ({"BASE_URL": "https://www.uni.test"}, False), ({"BASE_URL": "http://localhost:9"}, False)])  # fmt: skip
+def test_it_is_said_loudly_where_others_can_read_passwords(make_house, settings, is_said):
+    house = make_house(**settings)
+    host = settings.get("BASE_URL", "http://" + settings.get("BIND", "localhost"))
+
+    assert ("not on https" in house.client().get("/login", base_url=host).text) == is_said
+
+
+def test_each_person_finds_on_home_what_they_may_fetch_and_nothing_else(house):
+    for group in ("red", "blue"):
+        make_group(house, group)
+    people = {
+        "ada": {"is_admin": True},
+        "ruth": {"groups": ["red"]},
+        "bob": {"groups": ["blue"]},
+        "both": {"groups": ["red", "blue"]},
+        "none": {},
+    }
+    for username, fields in people.items():
+        make_person(house, username, **fields)
+    assets = {"all": {}, "nobody": {"readers": []}, "red": {"readers": ["red"]}, "edit": {"readers": [], "editors": ["blue"]},
+              "off": {"live": False}, "mixed": {"readers": ["red"], "editors": ["blue"]}}  # fmt: skip
+    for path, fields in assets.items():
+        make_asset(house, path, **fields)
+
+    for username in people:
+        client = house.signed_in(username)
+        page = client.get("/").text
+        for path in assets:
+            is_listed = f"fetch(&#34;/{path}&#34;" in page
+            assert is_listed == (client.get("/" + path).status_code == 200), (username, path)

@@ -257,6 +257,46 @@ def test_others_are_served_while_slow_clients_send_their_headers_byte_by_byte(se
         each.close()
 
 
+def test_tokens_are_served_while_clients_hold_back_the_bodies_that_they_announced(service):
+    cookies = prepare(service, 1)
+    service.start()
+    head = f"POST /login HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nContent-Length: 100\r\n\r\nab".encode()
+    slow = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(30)]
+    for each in slow:
+        each.sendall(head)
+    time.sleep(0.5)
+
+    began = time.monotonic()
+    assert [service.get("/a", cookies[0])[0] for _ in range(10)] == [200] * 10
+    assert time.monotonic() - began < 10
+    for each in slow:
+        each.close()
+
+
+def test_ctrl_c_in_a_terminal_ends_it_at_once(service):
+    service.start(in_group=True)
+    began = time.monotonic()
+    os.killpg(service.process.pid, signal.SIGINT)
+    service.process.wait(timeout=20)
+
+    assert time.monotonic() - began < 5
+    assert "refused" not in service.log.read_text()
+
+
+def test_no_core_dump_holds_a_key(service):
+    service.start()
+    for pid in [service.process.pid, *service.workers()]:
+        limits = Path(f"/proc/{pid}/limits").read_text()
+        assert re.search(r"Max core file size\s+0\s+0", limits)
+
+
+def test_http_2_in_clear_is_not_spoken(service):
+    service.start()
+    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+        assert connection.recv(100)[3:4] != b"\x04"
+
+
 def test_every_file_of_the_instance_folder_is_its_owners_alone(database, tmp_path):
     if "DATABASE_URL" in database:
         return  # The folder is the same for both engines; SQLite's has more files.

@@ -1,13 +1,18 @@
 """Signing in and out: what a browser sees, what an attacker learns, and what ends (ASVS 5.0.0, chapters 3.5, 6 and 7)."""
 
 import re
+import threading
+import time
+from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mintmark import passwords
-from mintmark.errors import FieldError
+from mintmark.errors import Busy, FieldError
 from mintmark.models import writing
 from mintmark.people import find_person, revise, set_password
 from mintmark.web.next_page import next_page
@@ -67,7 +72,7 @@ def test_under_https_the_cookie_is_secure_and_bound_to_host_or_path(make_house, 
     house = make_house(BASE_URL=base_url)
     client = house.client()
 
-    answer = client.get("/login", base_url=base_url)
+    answer = client.get(urlsplit(base_url).path + "/login", base_url="https://www.uni.test")
 
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith(start)
@@ -180,14 +185,92 @@ def test_old_counts_are_purged(make_house):
     assert len(house.rows("SELECT * FROM attempt")) == 2
 
 
-def test_only_so_many_passwords_are_worked_on_at_once(made, monkeypatch):
-    monkeypatch.setattr(passwords, "_WAIT_SECONDS", 0.01)
-    with passwords._turns, passwords._turns:
-        answer = made.post_form(made.client(), "/login", username="ben", password=PASSWORD)
+def test_one_password_is_worked_on_at_a_time_one_waits_and_the_rest_are_told_so_at_once(made, monkeypatch):
+    monkeypatch.setattr(passwords, "_WAIT_SECONDS", 0.3)
+    statuses, began = [], time.monotonic()
 
-    assert answer.status_code == 503
-    assert answer.headers["Retry-After"]
+    def sign_in():
+        answer = made.post_form(made.client(), "/login", username="ben", password=PASSWORD)
+        statuses.append((answer.status_code, answer.headers.get("Retry-After"), time.monotonic() - began))
+
+    with passwords._turn, passwords._places:
+        threads = [threading.Thread(target=sign_in) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert {(status, retry) for status, retry, _ in statuses} == {(503, "5")}
     made.sign_in("ben")
+
+
+def test_an_attempt_is_counted_before_the_password_is_tried(made, monkeypatch):
+    counted = []
+    monkeypatch.setattr(
+        passwords, "_in_turn", lambda *_: counted.append(made.rows("SELECT sum(amount) AS n FROM attempt")[0]["n"])
+    )
+
+    made.post_form(made.client(), "/login", username="ben", password="wrong")
+
+    assert counted == [2]
+
+
+def test_one_address_over_its_limit_counts_for_no_account(make_house):
+    house = make_house(LIMIT_SIGN_IN="3 per minute", TRUSTED_PROXIES="1")
+    make_person(house, "ben")
+    client = house.client()
+    data = {"csrf_token": csrf_of(client.get("/login")), "username": "x", "password": "wrong"}
+    attacker = {"X-Forwarded-For": "198.51.100.1"}
+    for name in ("a", "b", "c", *["ben"] * 5):
+        client.post("/login", data={**data, "username": name}, headers=attacker)
+
+    answer = client.post(
+        "/login", data={**data, "username": "ben", "password": PASSWORD}, headers={"X-Forwarded-For": "192.0.2.1"}
+    )
+
+    assert answer.status_code == 303
+
+
+def test_forwarded_hosts_and_schemes_are_never_believed(make_house):
+    house = make_house(TRUSTED_PROXIES="2")
+    headers = {
+        "X-Forwarded-Host": "evil.test",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Prefix": "/evil",
+        "X-Forwarded-Port": "9",
+    }
+
+    answer = house.client().get("/login", headers=headers)
+
+    assert answer.status_code == 200
+    assert "evil" not in answer.text and "Secure" not in answer.headers["Set-Cookie"]
+    assert house.client().get("/", headers=headers).headers["Location"] == "/login"
+
+
+def test_a_weak_hash_is_made_anew_at_sign_in(made):
+    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    with made.app.app_context(), writing():
+        find_person("ben").password_hash = weak
+
+    made.sign_in("ben")
+
+    kept = made.rows("SELECT password_hash FROM person WHERE username = 'ben'")[0]["password_hash"]
+    assert kept != weak and not passwords.needs_rehash(kept)
+    made.sign_in("ben")
+
+
+def test_a_password_that_is_reset_while_it_is_verified_signs_nobody_in(made, monkeypatch):
+    def matches(password_hash, password, real=passwords.matches):
+        is_right = real(password_hash, password)
+        with made.app.app_context(), writing():
+            set_password(find_person("ben"), "another long password", now=made.clock(), actor="test")
+        return is_right
+
+    monkeypatch.setattr(passwords, "matches", matches)
+    answer = made.post_form(made.client(), "/login", username="ben", password=PASSWORD)
+
+    assert answer.status_code == 422
+    assert made.rows("SELECT * FROM session") == []
 
 
 # Sessions
@@ -263,6 +346,31 @@ def test_fetching_tokens_keeps_a_session_alive_too(made):
     for _ in range(5):
         made.clock.advance(3000)
         assert client.get("/a").status_code == 200
+
+
+def test_a_session_that_a_wrong_clock_began_in_the_future_is_none(made):
+    make_asset(made, "a")
+    made.clock.advance(86400)
+    client = made.signed_in("ben")
+    made.clock.advance(-86400)
+
+    assert client.get("/a").status_code == 403
+    assert client.get("/").status_code == 303
+
+
+def test_a_page_that_only_reads_is_shown_where_nothing_can_be_written(made, monkeypatch):
+    import app as front_door
+
+    client = made.signed_in("ben")
+    made.clock.advance(120)
+
+    @contextmanager
+    def busy():
+        raise Busy("no")
+        yield
+
+    monkeypatch.setattr(front_door, "writing", busy)
+    assert client.get("/").status_code == 200
 
 
 def test_a_cookie_of_another_site_is_nobody(made, make_house):

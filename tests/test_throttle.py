@@ -8,11 +8,16 @@ import redis
 from mintmark import throttle
 from mintmark.config import Limit
 from mintmark.models import writing
-from mintmark.throttle import Fuse, attempt_keys, count_attempt
+from mintmark.throttle import Fuse, NotShared, attempt_keys, count_attempt
 from tests.conftest import START, csrf_of, skip_or_fail
 from tests.making import make_asset, make_person
 
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
+
+
+def forget(client):
+    for key in client.scan_iter("LIMITS*mintmark*"):
+        client.delete(key)
 
 
 @pytest.fixture
@@ -22,9 +27,9 @@ def shared():
         client.ping()
     except redis.RedisError as error:
         skip_or_fail(f"Redis does not answer at {REDIS}: {error}")
-    client.flushdb()
+    forget(client)
     yield REDIS
-    client.flushdb()
+    forget(client)
     client.close()
 
 
@@ -55,10 +60,9 @@ def test_in_redis_two_processes_count_together(shared):
 
 def test_without_redis_each_counts_here_and_does_not_ask_again_at_once():
     fuse = Fuse("redis://127.0.0.1:9/0")
-    assert fuse.is_shared
-
     assert [bool(fuse.hit(Limit(2, 60), "k", now=START)) for _ in range(4)] == [False, False, True, True]
-    assert not fuse.is_shared
+    with pytest.raises(NotShared):
+        fuse.hit_shared(Limit(2, 60), "k")
 
 
 def test_sign_in_is_counted_in_redis_where_there_is_one_and_tokens_too(make_house, shared):
@@ -107,8 +111,16 @@ def test_addresses_of_one_ipv6_network_are_one_and_the_typed_name_is_not_kept():
     one, two = attempt_keys("ben", "2001:db8::1", b"s"), attempt_keys("ben", "2001:db8::ffff", b"s")
     other = attempt_keys("ben", "2001:db8:0:1::1", b"s")
 
-    assert one == two and one[0] == other[0] and one[1] != other[1]
-    assert attempt_keys("ben", "192.0.2.1", b"s")[1] != attempt_keys("ben", "192.0.2.2", b"s")[1]
+    assert one == two and one[1] == other[1] and one[0] != other[0]
+    assert attempt_keys("ben", "192.0.2.1", b"s")[0] != attempt_keys("ben", "192.0.2.2", b"s")[0]
     assert attempt_keys("ben", None, b"s") and attempt_keys("ben", "nonsense", b"s")
     assert "ben" not in "".join(one)
-    assert attempt_keys("ben", None, b"s")[0] != attempt_keys("ben", None, b"other")[0]
+    assert attempt_keys("ben", None, b"s")[1] != attempt_keys("ben", None, b"other")[1]
+
+
+def test_one_address_has_one_key_however_it_is_written():
+    written = ["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1:5000", "[::ffff:192.0.2.1]:443"]
+
+    assert len({attempt_keys("ben", each, b"s")[0] for each in written}) == 1
+    assert attempt_keys("ben", "::ffff:192.0.2.2", b"s")[0] != attempt_keys("ben", "::ffff:192.0.2.1", b"s")[0]
+    assert attempt_keys("ben", "[2001:db8::1]:443", b"s") == attempt_keys("ben", "2001:db8::1", b"s")

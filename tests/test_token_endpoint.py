@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 
 import pytest
 from joserfc import jwt
@@ -10,6 +11,7 @@ from joserfc.jwk import OctKey
 from mintmark.models import db, writing
 from mintmark.people import find_person, revise
 from mintmark.throttle import Fuse
+from mintmark.web import token as token_endpoint
 from tests.conftest import SECRET, START
 from tests.making import change_asset, make_asset, make_group, make_person
 
@@ -194,6 +196,9 @@ def test_a_declared_parameter_that_is_malformed_or_given_twice_is_400(made, quer
         ("{", "application/json"),
         ("[" * 5000, "application/json"),
         ("\xff{}", "application/json"),
+        ("\xef\xbb\xbf{}", "application/json"),
+        ('{"x": NaN}', "application/json"),
+        ("{\x00}\x00", "application/json; charset=utf-16"),
         ("{}", "text/plain"),
         ("room=a", "application/x-www-form-urlencoded"),
         ('{"room": 5}', "application/json"),
@@ -444,7 +449,7 @@ def test_an_asset_that_is_switched_off_is_404_for_everybody(made):
 # 405
 
 
-@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "FOO"])
+@pytest.mark.parametrize("method", ["get", "gEt", "HEAD", "POST", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "FOO"])
 def test_any_other_method_is_405_and_issues_nothing(ben, made, method):
     answer = ben.open(URL, method=method)
 
@@ -533,6 +538,60 @@ def test_no_token_leaves_where_its_row_cannot_be_committed(ben, made):
         connection.exec_driver_sql("ALTER TABLE log_gone RENAME TO log")
     assert ben.get(URL).status_code == 200
     assert len(made.log("token.issued")) == 1
+
+
+def test_a_row_that_the_database_refuses_fails_nobody_elses(made):
+    make_asset(made, "bad")
+    client, statuses = made.signed_in("ben"), {"a": [], "bad": []}
+    write = made.mint.wire._insert_all
+
+    def insert_all(cursor, rows):
+        if any(row["detail"] == '{"path":"bad"}' for row in rows):
+            rows = [{**row, "event": None} for row in rows]
+        write(cursor, rows)
+
+    made.mint.wire._insert_all = insert_all
+
+    def fetch(path):
+        for _ in range(20):
+            statuses[path].append(client_for(made, client).get("/" + (PATH if path == "a" else path)).status_code)
+
+    threads = [threading.Thread(target=fetch, args=(path,)) for path in ("a", "bad", "a", "bad")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert set(statuses["a"]) == {200} and set(statuses["bad"]) == {503}
+    assert len(made.log("token.issued")) == len(statuses["a"])
+
+
+def client_for(house, client):
+    """Return another client with the same cookie, for threads."""
+    other = house.client()
+    other.set_cookie("mintmark", client.get_cookie("mintmark").value)
+    return other
+
+
+def test_a_nul_that_a_template_writes_into_sub_is_issued_and_logged_escaped(made):
+    make_asset(made, "nul", r'{"sub": "a\u0000{{ user.username }}"}')
+
+    token = made.signed_in("ben").get("/nul").text
+
+    assert claims_of(token)["sub"] == "a\x00ben"
+    assert made.log("token.issued")[0]["sub"] == r"a\u0000ben"
+
+
+def test_a_bug_is_an_empty_500_that_a_listed_origin_may_read(made, monkeypatch, capfd):
+    make_asset(made, "cors", origins=[LISTED])
+    client = made.signed_in("ben")
+    monkeypatch.setattr(token_endpoint, "see_that_may_fetch", lambda *_: 1 / 0)
+
+    answer = client.get("/cors", headers={"Origin": LISTED})
+
+    assert_empty(answer, 500)
+    assert answer.headers["Access-Control-Allow-Origin"] == LISTED
+    assert '"kind":"ZeroDivisionError"' in capfd.readouterr().out
 
 
 # order

@@ -31,6 +31,7 @@ def upgrade():
     sa.Column('amount', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('key', 'window_at')
     )
+    op.create_index('ix_attempt_window', 'attempt', ['window_at'], unique=False)
     op.create_table('attribute',
     sa.Column('name', sa.String(length=40), nullable=False),
     sa.Column('label', sa.Text(), nullable=False),

@@ -6,6 +6,7 @@ another revision, which is another entry.
 """
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from mintmark.sealing import Sealer
 from mintmark.tokens import Signer
 
 MAX_KEPT = 500
+_FAULT_SECONDS = 5.0  # Nobody makes the site prepare a faulty asset at every request.
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +53,22 @@ class PreparedAssets:
 
     def __init__(self, load: Callable[[str, int], Prepared]) -> None:
         self._load = load
-        self._kept: OrderedDict[tuple[str, int, int], Prepared] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, int], tuple[Prepared, float]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, asset_id: str, revision: int, attributes_revision: int) -> Prepared:
-        """Return the prepared asset, from memory where it is there. One with a fault is tried anew each time."""
+        """Return the prepared asset, from memory where it is there. One with a fault is tried anew after a moment."""
         key = (asset_id, revision, attributes_revision)
         with self._lock:
-            if key in self._kept:
+            prepared, until = self._kept.get(key, (None, 0.0))
+            if prepared is not None and until > time.monotonic():
                 self._kept.move_to_end(key)
-                return self._kept[key]
+                return prepared
         prepared = self._load(asset_id, revision)
-        if prepared.fault is None:
-            with self._lock:
-                self._kept[key] = prepared
-                while len(self._kept) > MAX_KEPT:
-                    self._kept.popitem(last=False)
+        with self._lock:
+            self._kept[key] = prepared, float("inf") if prepared.fault is None else time.monotonic() + _FAULT_SECONDS
+            while len(self._kept) > MAX_KEPT:
+                self._kept.popitem(last=False)
         return prepared
 
 

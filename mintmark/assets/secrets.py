@@ -39,12 +39,31 @@ def read_secret(text: Any, encoding: str, *, algorithm: str, weak: Any = False) 
 
 def check_secret(value: bytes, *, algorithm: str, weak: bool) -> None:
     """See that a secret is long enough, is no key file, and signs (RFC 7518 §3.2). Raises FieldError."""
-    if any(mark in value for mark in _KEY_MARKS):
+    if _is_key_file(value):
         tokens.refuse_key_file()
     needed = tokens.MIN_WEAK_BYTES if weak else tokens.SECRET_BYTES[algorithm]
     if len(value) < needed:
         raise FieldError(_too_short(len(value), algorithm, needed, weak), "secret")
     tokens.trial(algorithm, value)
+
+
+def _is_key_file(value: bytes) -> bool:
+    """Tell PEM, OpenSSH and DER, also in UTF-16 and in base64 (CVE-2022-29217: a public key as a secret)."""
+    try:
+        inner = base64.b64decode(b"".join(value.split()), validate=True)
+    except (binascii.Error, ValueError):
+        inner = b""
+    forms = (value, value.replace(b"\x00", b""), inner)
+    return any(mark in form for mark in _KEY_MARKS for form in forms) or _is_der(value) or _is_der(inner)
+
+
+def _is_der(value: bytes) -> bool:
+    """Tell a DER sequence that fills the value and begins as keys and certificates do (X.690 §8.1.3, §8.9)."""
+    if len(value) < 8 or value[0] != 0x30:
+        return False
+    octets = value[1] & 0x7F if value[1] & 0x80 else 0
+    length = int.from_bytes(value[2 : 2 + octets], "big") if octets else value[1]
+    return octets <= 4 and length == len(value) - 2 - octets and value[2 + octets] in (0x02, 0x30)
 
 
 def _too_short(length: int, algorithm: str, needed: int, weak: bool) -> str:

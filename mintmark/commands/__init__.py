@@ -14,6 +14,7 @@ from flask.cli import with_appcontext
 from sqlalchemy.exc import DBAPIError
 
 from mintmark.errors import FieldError, InvalidFields, MintmarkError
+from mintmark.instance import keep_private
 
 
 def command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], click.Command]:
@@ -22,6 +23,7 @@ def command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], cli
     def register(function: Callable[..., Any]) -> click.Command:
         @wraps(function)
         def run(*arguments: Any, **options: Any) -> Any:
+            keep_private()
             try:
                 return function(*arguments, **options)
             except InvalidFields as error:

@@ -75,9 +75,9 @@ def _issue(path: str, username: str, given: list[tuple[str, str]]) -> str:
 
 def _ready_mint() -> "Mint":
     """Return what issues. Raises ConfigurationError where the database was never set up: these commands do not."""
-    from mintmark.database import is_up_to_date
+    from mintmark.database import has_site
 
-    if not is_up_to_date():
+    if not has_site():
         raise ConfigurationError("The database is not set up yet; run `flask --app app init`.")
     return get_mint()
 
@@ -123,7 +123,7 @@ def check(strict: bool) -> None:
 
 
 def _summary(examined: "Examined") -> str:
-    """Say who may fetch an asset (IS-14), and how many of them get a token."""
+    """Say who may fetch an asset, and how many of them get a token."""
     state = "" if examined.live else "switched off; "
     got = f"{examined.readers - examined.failing:,} of {_count(examined.readers, 'reader')}"
     result = "nobody gets a token" if examined.is_broken else f"a token for {got}"

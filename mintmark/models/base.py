@@ -114,10 +114,11 @@ class WriteQueue:
 def engine_options(settings: Settings) -> dict[str, Any]:
     """Return what SQLAlchemy's create_engine is to be told."""
     if settings.is_sqlite:
-        return {"connect_args": {"timeout": BUSY_SECONDS}}
+        return {"hide_parameters": True, "connect_args": {"timeout": BUSY_SECONDS}}
     # Nobody waits for ever for a database that hangs; migrations and imports are many short statements.
     limits = f"-c statement_timeout=30000 -c lock_timeout={int(BUSY_SECONDS * 1000)}"
     return {
+        "hide_parameters": True,  # A statement's values may be secret; an error's words are not.
         "pool_pre_ping": True,
         "connect_args": {"connect_timeout": 2, "application_name": "mintmark", "options": limits},
     }

@@ -1,6 +1,6 @@
 """Sessions, which end here on the server, and counted sign-in attempts."""
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mintmark.models.base import db
@@ -27,6 +27,7 @@ class Attempt(db.Model):  # type: ignore[name-defined,misc]
     """How often one key (account or address, as a keyed hash) was counted in one window."""
 
     __tablename__ = "attempt"
+    __table_args__ = (Index("ix_attempt_window", "window_at"),)  # Old windows are purged by every count.
 
     key: Mapped[str] = mapped_column(String(32), primary_key=True)
     window_at: Mapped[int] = mapped_column(primary_key=True)

@@ -26,12 +26,16 @@ SELECT a.id, a.revision, a.live, site.attributes_revision, s.last_used_at,
   FROM site
   LEFT JOIN asset a ON a.path = :path AND a.trashed_at IS NULL
   LEFT JOIN session s ON s.id = :session AND s.ended_at IS NULL
-        AND s.last_used_at > :used_after AND s.signed_in_at > :signed_in_after
+        AND s.last_used_at > :used_after AND s.signed_in_at > :signed_in_after AND s.signed_in_at <= :signed_in_by
   LEFT JOIN person p ON p.id = {person} AND p.live
  WHERE site.id = 1
 """
 _INSERT = f"INSERT INTO log ({', '.join(_ROW_COLUMNS)}) VALUES ({', '.join(':' + name for name in _ROW_COLUMNS)})"  # noqa: S608 — our own column names
 _TOUCH = "UPDATE session SET last_used_at = :now WHERE id = :session AND last_used_at < :now"
+
+
+class RowRefused(Exception):
+    """The database does not take a row, whatever the others are; nothing was committed."""
 
 
 class Wire:
@@ -44,63 +48,81 @@ class Wire:
         self._by_session = self._dialect(_LOOK_UP.format(person="s.person_id"))
         self._by_person = self._dialect(_LOOK_UP.format(person=":person"))
         self._insert, self._touch = self._dialect(_INSERT), self._dialect(_TOUCH)
-        self.failures: tuple[type[Exception], ...] = (engine.dialect.dbapi.Error, OSError)  # type: ignore[union-attr]
+        driver: Any = engine.dialect.dbapi
+        self.failures: tuple[type[Exception], ...] = (driver.Error, DBAPIError, OSError)
+        self._unavailable = (driver.OperationalError, driver.InterfaceError, OSError)
 
     def look_up(self, values: Mapping[str, Any]) -> Sequence[Any] | None:
         """Return the row of _LOOK_UP: by `person` where it is given, else by `session`.
 
-        Raises Busy, after one more try on a new connection: an idle one may have died.
+        Raises Busy, after one more try on a new connection: idle ones may have died.
         """
         statement = self._by_person if "person" in values else self._by_session
-        for is_last in (False, True):
-            connection, is_new = self._borrow()
-            try:
-                row = connection.execute(statement, values).fetchone()
-            except self.failures as error:
-                self._drop(connection)
-                if is_last or is_new:
-                    raise Busy("The database does not answer.") from error
-            else:
-                self._idle.append(connection)
-                return row  # type: ignore[no-any-return]
-        return None
-
-    def write(self, rows: Sequence[Mapping[str, Any]], touched: Sequence[Mapping[str, Any]]) -> None:
-        """Insert log rows and touch sessions in one committed transaction, or raise one of `failures`.
-
-        Never tried again: after a failed COMMIT nobody knows whether the rows are there.
-        """
-        connection, _ = self._borrow()
         try:
-            cursor = connection.cursor()
-            cursor.execute("BEGIN IMMEDIATE" if self._is_sqlite else "BEGIN")
-            cursor.executemany(self._insert, rows)
-            if touched:
-                cursor.executemany(self._touch, touched)
-            cursor.execute("COMMIT")
+            return self._ask(statement, values)
+        except self.failures:
+            self.close()  # The others may have died with it.
+        try:
+            return self._ask(statement, values)
+        except self.failures as error:
+            raise Busy("The database does not answer.") from error
+
+    def _ask(self, statement: str, values: Mapping[str, Any]) -> Sequence[Any] | None:
+        connection = self._borrow()
+        try:
+            row = connection.execute(statement, values).fetchone()
         except BaseException:
             self._drop(connection)
             raise
         self._idle.append(connection)
+        return row  # type: ignore[no-any-return]
+
+    def write(self, rows: Sequence[Mapping[str, Any]], touched: Sequence[Mapping[str, Any]]) -> None:
+        """Insert log rows and touch sessions in one committed transaction.
+
+        Raises RowRefused where a row cannot stand in the log and nothing was committed, else one of
+        `failures`; after a failed COMMIT nobody knows whether the rows are there, so nothing is tried again.
+        """
+        connection = self._borrow()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("BEGIN IMMEDIATE" if self._is_sqlite else "BEGIN")
+            self._insert_all(cursor, rows)
+            if touched:
+                cursor.executemany(self._touch, touched)
+            cursor.execute("COMMIT")
+        except RowRefused:
+            cursor.execute("ROLLBACK")
+            self._idle.append(connection)
+            raise
+        except BaseException:
+            self._drop(connection)
+            raise
+        self._idle.append(connection)
+
+    def _insert_all(self, cursor: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+        try:
+            cursor.executemany(self._insert, rows)
+        except self._unavailable:
+            raise
+        except Exception as error:
+            raise RowRefused("A row cannot stand in the log.") from error
 
     def close(self) -> None:
         """Close what is idle."""
         while self._idle:
             self._drop(self._idle.pop())
 
-    def _borrow(self) -> tuple[Any, bool]:
+    def _borrow(self) -> Any:
         try:
-            return self._idle.pop(), False
+            return self._idle.pop()
         except IndexError:
-            try:
-                pooled = self._engine.raw_connection()
-            except DBAPIError as error:
-                raise Busy("The database does not answer.") from error
+            pooled = self._engine.raw_connection()
             pooled.detach()
-            connection = pooled.dbapi_connection
+            connection: Any = pooled.dbapi_connection
             if not self._is_sqlite:
-                connection.autocommit = True  # type: ignore[union-attr]
-            return connection, True
+                connection.autocommit = True
+            return connection
 
     def _drop(self, connection: Any) -> None:
         try:

@@ -102,6 +102,7 @@ def _tell(asking: Asking, error: Exception, status: int) -> None:
         request=g.request_id,
         status=status,
         code=code,
+        words=str(error),
         path=request.path,
         address=request.remote_addr,
     )

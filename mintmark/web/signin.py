@@ -12,7 +12,7 @@ from mintmark import log, passwords, sessions, throttle
 from mintmark.errors import Busy, LimitReached
 from mintmark.fields import MAX_USERNAME, identifier_key
 from mintmark.models import Person, writing
-from mintmark.people import find_person
+from mintmark.people import find_person, lock_person
 from mintmark.web import get_mint
 from mintmark.web.csrf import check_csrf
 from mintmark.web.next_page import next_page
@@ -34,19 +34,16 @@ def login() -> ResponseReturnValue:
 def sign_in() -> ResponseReturnValue:
     """Count, verify, begin a new session."""
     check_csrf()
-    username, password = request.form.get("username", ""), request.form.get("password", "")
-    now = get_mint().clock()
+    username, now = request.form.get("username", ""), get_mint().clock()
     try:
         _count_attempt(username, now)
-        person = _verify(username, password, now)
+        is_signed_in = _verify_and_begin(username, request.form.get("password", ""), now)
     except LimitReached as error:
         return _form(username, str(error), 429, {"Retry-After": str(error.retry_after)})
     except Busy as error:
         return _form(username, str(error), 503, {"Retry-After": "5"})
-    if person is None:
+    if not is_signed_in:
         return _form(username, WRONG, 422, {})
-    with writing():
-        begin_session(person, now)
     return redirect(next_page(request.form.get("next")), 303)
 
 
@@ -78,52 +75,45 @@ def begin_session(person: Person, now: float) -> None:
 
 def _count_attempt(username: str, now: float) -> None:
     """Raises LimitReached. The count is committed before the password is looked at."""
-    settings = get_mint().settings
+    settings, fuse = get_mint().settings, get_mint().fuse
     secret = settings.sealer.keys[0].derive("attempts")
     keys = throttle.attempt_keys(identifier_key(username[: MAX_USERNAME * 4]), request.remote_addr, secret)
-    fuse, limit = get_mint().fuse, settings.limit_sign_in
-    if fuse.is_shared:
-        waits = [fuse.hit(limit, "sign-in", key, now=now) for key in keys]
-    else:
+    try:
+        waits = (fuse.hit_shared(settings.limit_sign_in, "sign-in", key) for key in keys)
+        wait = next((wait for wait in waits if wait is not None), None)
+    except throttle.NotShared:
         with writing():
-            waits = [throttle.count_attempt(keys, limit, now=now)]
-    over = [wait for wait in waits if wait is not None]
-    if over:
+            wait = throttle.count_attempt(keys, settings.limit_sign_in, now=now)
+    if wait is not None:
         log.say("person.sign_in_refused", request=g.request_id, code="limit_reached", address=request.remote_addr)
-        raise LimitReached(max(over))
+        raise LimitReached(wait)
 
 
-def _verify(username: str, password: str, now: float) -> Person | None:
-    """Return the person if name and password belong together and the person is live.
+def _verify_and_begin(username: str, password: str, now: float) -> bool:
+    """Begin a session if name and password belong together; tell whether they did.
 
-    The typed name is not logged where nobody has it: it may be a password.
+    The work of the password is done before the transaction; within it the person is read anew and
+    must still be live and have the password that was verified: a reset meanwhile wins.
     """
-    person = find_person(username)
-    is_right = passwords.matches(person.password_hash if person else None, password)
-    if person and is_right and person.live:
-        if person.password_hash and passwords.needs_rehash(person.password_hash):
-            fresh = passwords.hash_password(password)
-            with writing():
-                person.password_hash = fresh
-        return person
+    found = find_person(username)
+    person_id, verified = (found.id, found.password_hash) if found else (None, None)
+    is_right = passwords.matches(verified, password)
+    fresh = passwords.hash_password(password) if verified and is_right and passwords.needs_rehash(verified) else None
     with writing():
-        log.note(
-            "person.sign_in_refused",
-            now=now,
-            actor=None,
-            outcome="refused",
-            address=request.remote_addr,
-            person=person.id if person else None,
-            request=g.request_id,
-            code=_why(person, is_right),
-        )
-    return None
+        person = lock_person(person_id) if person_id else None
+        if person is None or not is_right or not person.live or person.password_hash != verified:
+            _note_refusal(person, is_right, now)
+            return False
+        person.password_hash = fresh or verified
+        begin_session(person, now)
+        return True
 
 
-def _why(person: Person | None, is_right: bool) -> str:
-    if person is None:
-        return "unknown_person"
-    return "switched_off" if is_right else "wrong_password"
+def _note_refusal(person: Person | None, is_right: bool, now: float) -> None:
+    """The typed name is not logged where nobody has it: it may be a password."""
+    code = "unknown_person" if person is None else "switched_off" if is_right and not person.live else "wrong_password"
+    columns = {"person": person.id if person else None, "request": g.request_id, "address": request.remote_addr}
+    log.note("person.sign_in_refused", now=now, actor=None, outcome="refused", code=code, **columns)
 
 
 def _form(username: str, problem: str, status: int, headers: dict[str, str]) -> tuple[str, int, dict[str, str]]:

@@ -8,13 +8,13 @@ one and choke on the HTML. What is refused is empty and without a Content-Type.
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BaseConverter, Rule
 
-from mintmark import errors, paths
+from mintmark import errors, log, paths
 from mintmark.assets.params import read_params
 from mintmark.assets.prepare import Prepared
 from mintmark.issue import Issued
@@ -35,6 +35,9 @@ def fetch(path: str) -> Response:
         return _fetch(asking, path)
     except tuple(ANSWERS) as error:
         return refuse(asking, error)
+    except Exception as bug:
+        log.say_bug(bug, request=g.request_id)
+        return finish(asking, empty(500))
 
 
 def _fetch(asking: Asking, path: str) -> Response:
@@ -61,7 +64,7 @@ def _see_that_lives(asset: Prepared | None) -> Prepared:
 
 def _see_method(asset: Prepared) -> None:
     """A preflight is decided by the method it asks for."""
-    method = request.method
+    method = request.environ["REQUEST_METHOD"]  # As it was sent: methods are case-sensitive (RFC 9110 §9.1).
     if method == "OPTIONS" and "Origin" in request.headers:
         method = request.headers.get("Access-Control-Request-Method", method)
     if method not in asset.methods:
@@ -92,7 +95,8 @@ def _body() -> dict[str, Any]:
     if request.mimetype != "application/json" or request.content_length is None:
         raise errors.BadParameters("A POST takes one application/json object, with its Content-Length.")
     try:
-        body = json.loads(request.get_data(), object_pairs_hook=_object_without_repeats)
+        text = request.get_data().decode("utf-8")
+        body = json.loads(text, object_pairs_hook=_object_without_repeats, parse_constant=_refuse_constant)
     except (ValueError, RecursionError, HTTPException):
         body = None
     if not isinstance(body, dict):
@@ -105,6 +109,10 @@ def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("repeated name")
     return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _answer(asking: Asking, asset: Prepared, issued: Issued) -> Response:
