@@ -28,7 +28,7 @@ def read_base_url(value: str) -> str:
 
 def read_bind(value: str) -> str:
     """Return `host:port` where both can be. Raises ValueError."""
-    host, _ = splitread_bind(value)
+    host, _ = split_bind(value)
     if not _HOST.fullmatch(host.strip("[]")):
         raise ValueError("takes host:port, for instance 127.0.0.1:8000")
     return value

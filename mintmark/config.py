@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from mintmark.addresses import (
     is_every_address,
+    read_base_url,
     read_bind,
     read_database_url,
     read_redis_url,
@@ -133,7 +134,7 @@ SETTINGS: dict[str, tuple[Callable[[str], Any], str, str]] = {
     "BIND": (read_bind, "`127.0.0.1:8000`", "address and port to serve on"),
     "WORKERS": (_whole(1, 64), "`2`", "worker processes"),
     "BASE_URL": (
-        _base_url,
+        read_base_url,
         "none",
         "the address people use; decides host, cookie and https; may have a path",
     ),
