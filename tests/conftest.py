@@ -150,6 +150,17 @@ def empty_postgresql(tmp_path_factory):
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def pytest_collection_modifyitems(items):
+    """What is tried on both databases is tried on PostgreSQL in .ci/run, but for the modules that ask for it at once.
+
+    `make test` stays under a minute that way; nothing is left out of CI.
+    """
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec and "postgresql" in callspec.params.values() and not item.get_closest_marker("both_databases"):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request, tmp_path):
     """Overrides that name an empty database, one test on each engine."""

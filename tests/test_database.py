@@ -18,6 +18,8 @@ from mintmark.people import find_person
 from tests.conftest import POSTGRESQL, SEALING_KEY, House, skip_or_fail
 from tests.making import make_asset, make_group, make_person
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def new_database(request, tmp_path):

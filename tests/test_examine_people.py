@@ -381,6 +381,7 @@ def test_awkward_people_leave_time_for_real_ones(sqlite_house):
     assert 1 <= len(examination.trials) <= 5 and examination.readers >= 4
 
 
+@pytest.mark.slow
 def test_twenty_thousand_people_need_little_memory(sqlite_house, monkeypatch):
     """Given: as many readers as wanted, each read anew. Then: less than 100 bytes each are kept."""
     import dataclasses

@@ -8,6 +8,8 @@ from mintmark import site
 from tests.conftest import PASSWORD, csrf_of
 from tests.making import make_person
 
+pytestmark = pytest.mark.both_databases
+
 
 def code_of(house):
     with house.app.app_context():

@@ -12,6 +12,8 @@ from mintmark.throttle import Fuse, NotShared, attempt_keys, count_attempt
 from tests.conftest import START, csrf_of, skip_or_fail
 from tests.making import make_asset, make_person
 
+pytestmark = pytest.mark.both_databases
+
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
 
 
