@@ -49,6 +49,12 @@ class SealError(MintmarkError):
     code = "seal_broken"
 
 
+class KeyUnusable(MintmarkError):
+    """A secret that cannot sign."""
+
+    code = "key_unusable"
+
+
 class NotAReader(MintmarkError):
     """This person may not fetch this asset."""
 

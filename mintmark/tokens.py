@@ -14,7 +14,7 @@ import jwt
 from jwt.algorithms import Algorithm
 from jwt.utils import base64url_decode, base64url_encode
 
-from mintmark.errors import FieldError
+from mintmark.errors import FieldError, KeyUnusable
 from mintmark.fields import read_text
 
 # algorithm → the shortest secret in bytes that RFC 7518 §3.2 allows.
@@ -29,11 +29,14 @@ class Signer:
     """One key, one algorithm, one protected header, ready to sign."""
 
     def __init__(self, algorithm: str, secret: bytes, headers: Mapping[str, str]) -> None:
-        """Prepare. Raises jwt.InvalidKeyError (through `trial`, FieldError) for a key that cannot sign."""
+        """Prepare. Raises KeyUnusable."""
         self.algorithm = algorithm
         self.key_id = headers.get("kid")
         self._hmac: Algorithm = jwt.get_algorithm_by_name(algorithm)
-        self._key = self._hmac.prepare_key(secret)
+        try:
+            self._key = self._hmac.prepare_key(secret)
+        except jwt.PyJWTError as error:
+            raise KeyUnusable("The secret cannot sign.") from error
         # `alg` last: no header of an asset may override it (security of PyJWT's `headers=`).
         header = {"typ": "JWT", **headers, "alg": algorithm}
         self._header = base64url_encode(_encode(header).encode())
@@ -80,7 +83,7 @@ def trial(algorithm: str, secret: bytes) -> None:
     try:
         signer = Signer(algorithm, secret, {})
         signer.verify(signer.sign({"trial": True}))
-    except jwt.PyJWTError:
+    except (KeyUnusable, jwt.InvalidSignatureError):
         refuse_key_file()
 
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import jwt
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError
 
 from mintmark import payload
-from mintmark.errors import Busy, CannotIssue, SealError
+from mintmark.assets.secrets import open_sealed
+from mintmark.errors import Busy, CannotIssue, KeyUnusable, SealError
 from mintmark.log import to_json
 from mintmark.models import Attribute, Revision, Secret
 from mintmark.sealing import Sealer
@@ -85,7 +85,7 @@ def load_prepared(engine: Engine, sealer: Sealer, asset_id: str, revision: int) 
             attributes = {name: kind for name, kind in connection.execute(select(Attribute.name, Attribute.type))}
     except DBAPIError as error:
         raise Busy("The database does not answer.") from error
-    open_key = partial(sealer.open, sealed, table="secret", row=secret_id, column="sealed")
+    open_key = partial(open_sealed, secret_id, sealed, sealer=sealer)
     return prepare(asset_id, revision, definition, attributes, open_key)
 
 
@@ -105,10 +105,9 @@ def prepare(
         signer = Signer(definition["algorithm"], open_key(), definition["headers"])
     except payload.TemplateError as error:
         fault = template_fault(error, "template_refused")
-    except (SealError, jwt.PyJWTError) as error:
+    except (SealError, KeyUnusable) as error:
         hint = "See that MINTMARK_SEALING_KEY is the one the secret was sealed with, or enter the secret anew."
-        words = str(error) if isinstance(error, SealError) else "The secret cannot sign."
-        fault = CannotIssue("key_unusable", words, hint=hint)
+        fault = CannotIssue("key_unusable", str(error), hint=hint)
     readers = definition["readers"]
     return Prepared(
         id=asset_id,

@@ -118,4 +118,9 @@ def keep(secret: SecretValue, asset_id: str, *, sealer: Sealer, now: float) -> s
 
 def open_secret(row: Secret, *, sealer: Sealer) -> bytes:
     """Return the secret of a row. Raises SealError."""
-    return sealer.open(row.sealed, table="secret", row=row.id, column="sealed")
+    return open_sealed(row.id, row.sealed, sealer=sealer)
+
+
+def open_sealed(secret_id: str, sealed: bytes, *, sealer: Sealer) -> bytes:
+    """Return the secret that was sealed for the row of this id. Raises SealError."""
+    return sealer.open(sealed, table="secret", row=secret_id, column="sealed")

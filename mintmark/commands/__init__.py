@@ -63,3 +63,10 @@ def init_app(app: Flask) -> None:
         for each in module.commands.commands.values():
             app.cli.add_command(each)
     app.cli.add_command(site_file.commands)
+    if click.get_current_context(silent=True):  # `flask db …` is for developers; serving loads none of it.
+        from flask_migrate import Migrate
+
+        from mintmark.database import MIGRATIONS
+        from mintmark.models import db
+
+        Migrate(app, db, directory=str(MIGRATIONS))

@@ -6,6 +6,7 @@ from functools import partial
 
 from mintmark.assets import listing
 from mintmark.assets.prepare import prepare
+from mintmark.assets.secrets import open_secret
 from mintmark.examine.asset import Examiner
 from mintmark.examine.definition import warnings_of
 from mintmark.examine.findings import Finding
@@ -37,7 +38,7 @@ def examine_every_asset(examiner: Examiner, *, sealer: Sealer) -> Iterator[Exami
     """
     for kept in listing.kept():
         revision, secret = kept.revision, kept.secret
-        open_key = partial(sealer.open, secret.sealed, table="secret", row=secret.id, column="sealed")
+        open_key = partial(open_secret, secret, sealer=sealer)
         asset = prepare(kept.asset_id, revision.number, revision.definition, examiner.attributes, open_key)
         examination = examiner.examine(asset)
         findings = [*examination.findings, *warnings_of(revision.definition, secret, asset.template)]

@@ -108,7 +108,7 @@ class WriteQueue:
                 if time.monotonic() > deadline:
                     raise Busy("Too much is being written at this moment. Try again in a few seconds.") from None
             time.sleep(pause)
-            pause = min(pause * 1.5, 0.005)
+            pause = min(pause * 1.5, 0.001)
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from flask_login import current_user
 
 from mintmark.assets.listing import fetchable
 from mintmark.paths import is_path
+from mintmark.web import get_mint
 
 bp = Blueprint("home", __name__)
 
@@ -24,34 +25,39 @@ def home() -> str:
 
 
 def _shown(path: str, name: str, definition: dict[str, Any]) -> dict[str, Any]:
-    url = f"{request.script_root}/{path}"
-    needed = [param["name"] for param in definition["params"]]
+    params, origins = definition["params"], definition["origins"]
+    path_here = f"{request.script_root}/{path}"
+    site_url = get_mint().settings.site_url.removesuffix(request.script_root)
     return {
         "path": path,
         "name": name,
-        "url": url,
+        "url": path_here,
         "lifetime": definition["lifetime"],
-        "params": needed,
+        "params": [param["name"] for param in params],
         "methods": definition["answer"]["methods"],
-        "example": _example(url, definition["answer"], needed),
+        "example": _example(
+            site_url + path_here if origins else path_here, bool(origins), definition["answer"], params
+        ),
     }
 
 
-def _example(url: str, answer: dict[str, Any], params: list[str]) -> str:
-    """Return JavaScript for a page of this site that fetches the token."""
+def _example(url: str, is_for_others: bool, answer: dict[str, Any], params: list[dict[str, Any]]) -> str:
+    """Return JavaScript that fetches the token, for a page of this site or, where it lists origins, of those."""
     check = 'if (!answer.ok) throw new Error(answer.headers.get("Mintmark-Reason") ?? answer.status);'
     take = "await answer.text()"
     if answer["form"] == "json":
         take = f"(await answer.json())[{json.dumps(answer['field'])}]"
-    return f"{_request(url, answer['methods'], params)}\n{check}\nconst token = {take};"
+    given = {param["name"]: param.get("one_of", ["…"])[0] for param in params}
+    return f"{_request(url, is_for_others, answer['methods'], given)}\n{check}\nconst token = {take};"
 
 
-def _request(url: str, methods: list[str], params: list[str]) -> str:
+def _request(url: str, is_for_others: bool, methods: list[str], given: dict[str, str]) -> str:
+    credentials = 'credentials: "include", ' if is_for_others else ""
     if "GET" in methods:
-        query = "?" + "&".join(f"{name}=…" for name in params) if params else ""
-        return f'const answer = await fetch("{url}{query}", {{cache: "no-store"}});'
-    body = ", ".join(f'{name}: "…"' for name in params)
+        query = "?" + "&".join(f"{name}={value}" for name, value in given.items()) if given else ""
+        return f'const answer = await fetch("{url}{query}", {{{credentials}cache: "no-store"}});'
+    body = json.dumps(given, ensure_ascii=False)
     return (
         f'const answer = await fetch("{url}", {{\n  method: "POST",\n'
-        f'  headers: {{"Content-Type": "application/json"}},\n  body: JSON.stringify({{{body}}}),\n}});'
+        f'  {credentials}headers: {{"Content-Type": "application/json"}},\n  body: JSON.stringify({body}),\n}});'
     )
