@@ -51,7 +51,10 @@ def create_app(overrides: Mapping[str, str] | None = None, clock: Callable[[], f
 
     Raises ConfigurationError with what to do. The database is not touched.
     """
-    settings = take_settings(overrides)
+    try:
+        settings = take_settings(overrides)
+    except errors.ConfigurationError as error:
+        raise commands.said_plainly(error) from None
     app = Flask(__name__, instance_path=str(settings.instance))
     app.config.update(_flask_config(settings))
     app.url_map.merge_slashes = False  # One spelling serves; nothing is redirected to a tidier one.

@@ -75,23 +75,54 @@ def is_within_any(names, library):
     return any(is_within(name, [library]) for name in names)
 
 
+FLOORS = [
+    "errors moment",
+    "paths fields sealing instance addresses payload",
+    "config tokens passwords",
+    "models",
+    "log",
+    "throttle groups attributes sessions",
+    "people assets",
+    "recorder readers site",
+    "issue who",
+    "examine database",
+    "site_file",
+    "web",
+    "commands",
+]
+
+
 def test_arrows_point_down():
-    floors = [
-        "mintmark.errors",
-        "mintmark.models",
-        "mintmark.assets",
-        "mintmark.issue",
-        "mintmark.web",
-        "mintmark.commands",
-        "app",
-    ]
-    for number, floor in enumerate(floors):
-        for module, path in MODULES.items():
-            if is_within(module, [floor]):
-                above = {name for name in imports_of(path) if is_within(name, floors[number + 1 :])}
-                assert above <= {"mintmark.web.get_mint"} | (
-                    {"mintmark.web"} if floor == "mintmark.commands" else set()
-                ), (module, above)
+    floor_of = {f"mintmark.{name}": number for number, names in enumerate(FLOORS) for name in names.split()}
+    floor_of |= {"app": len(FLOORS), "mintmark.serve": len(FLOORS) + 1, "mintmark.demo": len(FLOORS) + 2}
+    rooms = {".".join(module.split(".")[:2]) for module in MODULES} - {"mintmark"}
+    assert rooms == set(floor_of)
+
+    for module, path in MODULES.items():
+        room = ".".join(module.split(".")[:2])
+        for name in imports_of(path):
+            other = ".".join(name.split(".")[:2])
+            if other in floor_of and other != room and room != "mintmark":
+                allowed = floor_of[other] < floor_of[room] or (room, other) in {
+                    ("mintmark.serve", "app"),
+                    ("mintmark.demo", "app"),
+                }
+                same = floor_of[other] == floor_of[room]
+                assert allowed or same, f"{module} imports {name}"
+    assert_no_circles(floor_of)
+
+
+def assert_no_circles(floor_of):
+    arrows = {room: set() for room in floor_of}
+    for module, path in MODULES.items():
+        room = ".".join(module.split(".")[:2])
+        if room in arrows:
+            arrows[room] |= {".".join(name.split(".")[:2]) for name in imports_of(path)} & floor_of.keys() - {room}
+    while arrows:
+        ends = [room for room, others in arrows.items() if not others & arrows.keys()]
+        assert ends, f"a circle among {sorted(arrows)}"
+        for room in ends:
+            del arrows[room]
 
 
 def test_nothing_of_the_core_loads_what_only_commands_need():

@@ -13,7 +13,7 @@ from flask import Flask
 from flask.cli import with_appcontext
 from sqlalchemy.exc import DBAPIError
 
-from mintmark.errors import FieldError, InvalidFields, MintmarkError
+from mintmark.errors import ConfigurationError, FieldError, InvalidFields, MintmarkError
 from mintmark.instance import keep_private
 
 
@@ -45,6 +45,18 @@ def refuse(*lines: str) -> NoReturn:
     for line in lines:
         click.echo(f"error: {line}", err=True)
     raise SystemExit(1)
+
+
+class _Refused(click.ClickException):
+    """Ends a command with one line, also where the site itself cannot be built."""
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"error: {self.message}", err=True)
+
+
+def said_plainly(error: ConfigurationError) -> Exception:
+    """Return the error as a command ends with it, where one is running; else the error itself."""
+    return _Refused(str(error)) if click.get_current_context(silent=True) else error
 
 
 def actor() -> str:
