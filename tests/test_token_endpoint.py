@@ -162,6 +162,21 @@ def test_a_save_and_a_change_of_the_person_show_in_the_next_token(ben, made):
     assert made.log("token.issued")[-1]["revision"] == 2
 
 
+def test_the_log_says_in_words_who_may_fetch_for_how_long_and_that_a_secret_is_weak(made):
+    staff = make_group(made, "staff")
+    make_asset(made, "logged", readers=["staff"], lifetime=None, secret="12345678", weak=True)
+    change_asset(made, "logged", readers="everyone", editors=[staff], name="Another name")
+
+    created, revised = (json.loads(made.log(event)[-1]["detail"]) for event in ("asset.created", "asset.revised"))
+    assert created == {"path": "logged", "readers": ["staff"], "editors": [], "lifetime": None, "weak_secret": True}
+    assert revised == {
+        "path": "logged",
+        "fields": ["name", "readers", "editors"],
+        "readers": "everyone",
+        "editors": ["staff"],
+    }
+
+
 # 400
 
 

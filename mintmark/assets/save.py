@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from mintmark import log
+from mintmark import groups, log
 from mintmark.assets.secrets import SecretValue, check_secret, keep, open_secret
 from mintmark.errors import FieldError, SealError
 from mintmark.fields import is_same
@@ -33,12 +33,7 @@ def create(definition: dict[str, Any], secret: SecretValue, *, sealer: Sealer, n
     db.session.flush()
     secret_id = keep(secret, asset.id, sealer=sealer, now=now)
     _add_revision(asset, definition, secret_id, now=now, actor=actor)
-    detail = {
-        "path": asset.path,
-        "readers": definition["readers"],
-        "weak_secret": secret.weak,
-        "lifetime": definition["lifetime"],
-    }
+    detail = {"path": asset.path, **_told(definition, secret, ["readers", "editors", "lifetime", "secret"])}
     log.note("asset.created", now=now, actor=actor, asset=asset.id, revision=1, detail=detail)
     return asset
 
@@ -72,7 +67,7 @@ def revise(
     for name, value in _columns(definition).items():
         setattr(asset, name, value)
     _add_revision(asset, definition, secret_id, now=now, actor=actor)
-    detail = {"path": asset.path, "fields": changed}
+    detail = {"path": asset.path, "fields": changed, **_told(definition, secret, changed)}
     log.note("asset.revised", now=now, actor=actor, asset=asset.id, revision=asset.revision, detail=detail)
     return changed
 
@@ -88,6 +83,19 @@ def trash(asset: Asset, *, now: float, actor: str) -> None:
         revision=asset.revision,
         detail={"path": asset.path},
     )
+
+
+def _told(definition: dict[str, Any], secret: SecretValue | None, changed: list[str]) -> dict[str, Any]:
+    """Return what the log says of a save beside its fields: who may fetch and edit, for how long, and a weak secret."""
+    names = groups.names_by_id()
+    told: dict[str, Any] = {
+        field: "everyone" if definition[field] == "everyone" else sorted(names[each] for each in definition[field])
+        for field in ("readers", "editors")
+        if field in changed
+    }
+    if "lifetime" in changed:
+        told["lifetime"] = definition["lifetime"]
+    return {**told, "weak_secret": secret.weak} if secret and "secret" in changed else told
 
 
 def is_other_secret(secret: SecretValue | None, present: Secret, *, sealer: Sealer) -> bool:
