@@ -53,7 +53,10 @@ def see_setup_code(code: str, *, sealer: Sealer) -> None:
     """Raises NotFound unless this is the code, and it was not used."""
     expected = setup_code(sealer=sealer)
     if expected is None or not hmac.compare_digest(expected.encode(), code.encode("utf-8", "replace")):
-        raise NotFound("There is nothing here. The link for the first administrator works once.")
+        raise NotFound(
+            "The link for the first administrator works once. Until it was used, every start prints it again;"
+            " afterwards `flask --app app create-admin` helps."
+        )
 
 
 def read_first_administrator(username: str, password: str) -> dict[str, Any]:
