@@ -21,12 +21,12 @@ from mintmark import commands, errors, issue, log, sessions
 from mintmark.config import Settings, take_settings
 from mintmark.models import db, writing
 from mintmark.models.base import engine_options, is_unavailable, set_up_engine
-from mintmark.web import get_mint, home, refusals, setup, signin, token
+from mintmark.web import asking, get_mint, home, refusals, setup, signin, token
 from mintmark.web.csrf import FormRefused, csrf_token
 from mintmark.web.environ import Environ
 from mintmark.who import make_login_manager
 
-OPEN_ENDPOINTS = frozenset({"static", "signin.login", "signin.sign_in", "signin.logout", "setup.setup",
+OPEN_ENDPOINTS = frozenset({"static", "signin.form", "signin.sign_in", "signin.sign_out", "setup.setup",
                             "setup.make_first_administrator", token.ENDPOINT})  # fmt: skip
 WITHOUT_SESSION = OPEN_ENDPOINTS & {token.ENDPOINT, "static"}  # They do not ask who is signed in, or ask themselves.
 MAX_BODY_BYTES = 64 * 1024
@@ -109,13 +109,13 @@ def _let_in() -> ResponseReturnValue | None:
     mint = get_mint()
     if _host_name(request.host) not in mint.settings.hosts:
         log.say("request.refused", request=g.request_id, status=400, code="host", address=request.remote_addr)
-        return refusals.empty(400)
+        return asking.empty(400)
     if request.environ.get("PATH_INFO", "").startswith("//"):  # Werkzeug would take the first slash off.
         return refusals.answer_routing_error(NotFound())
     if request.endpoint is None or request.endpoint in WITHOUT_SESSION:
         return None
     if "Transfer-Encoding" in request.headers:  # A chunked body would be cut at the limit, not refused.
-        return refusals.empty(411)
+        return asking.empty(411)
     if current_user.is_authenticated:
         _touch_session(mint)
     elif request.endpoint not in OPEN_ENDPOINTS:
@@ -141,7 +141,7 @@ def _send_to_sign_in() -> ResponseReturnValue:
     if request.method != "GET":
         return _error_page(403, "Sign in first", "Nobody is signed in.")
     wanted = request.script_root + (request.full_path if request.query_string else request.path)
-    return redirect(url_for("signin.login", next=None if request.path == "/" else wanted), 303)
+    return redirect(url_for("signin.form", next=None if request.path == "/" else wanted), 303)
 
 
 def _send_off(response: Response) -> Response:

@@ -13,7 +13,7 @@ from werkzeug.routing import RequestRedirect
 HOME = "home.home"
 # endpoint → the query names that it declares.
 _QUERY = {HOME: ("after",)}
-_NEVER = frozenset({"static", "signin.login", "signin.logout", "setup.setup"})
+_NEVER = frozenset({"static", "signin.form", "signin.sign_out", "setup.setup"})
 
 
 def next_page(wanted: str | None) -> str:

@@ -12,12 +12,8 @@ from flask import Response, g, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from mintmark import errors, log
-from mintmark.assets.prepare import Prepared
-from mintmark.issue import Mint, Occasion
-from mintmark.readers import Reader
+from mintmark.web.asking import Asking, empty, finish
 from mintmark.web.origins import OriginRefused
-
-_EXPOSED = "Mintmark-Request, Mintmark-Reason, Retry-After"
 
 
 class SignInNeeded(errors.MintmarkError):
@@ -45,28 +41,6 @@ ANSWERS: dict[type[errors.MintmarkError], tuple[int, str | None]] = {
     errors.NotRecorded: (503, None),
     errors.Busy: (503, None),
 }
-
-
-class Asking:
-    """One request as far as it is known; refusals are told and logged with what is known of it."""
-
-    def __init__(self, mint: Mint) -> None:
-        self.mint = mint
-        self.now = mint.clock()
-        self.asset: Prepared | None = None
-        self.reader: Reader | None = None
-
-    @property
-    def listed_origin(self) -> str | None:
-        """Return the origin that asks, if the asset lists it: it may read every status."""
-        origin = request.headers.get("Origin")
-        return origin if self.asset and origin in self.asset.origins else None
-
-    @property
-    def occasion(self) -> Occasion:
-        """Return when, by whom and from where."""
-        actor = self.reader.id if self.reader else "stranger"
-        return Occasion(self.now, actor, request.remote_addr, g.request_id)
 
 
 def refuse(asking: Asking, error: Exception) -> Response:
@@ -106,22 +80,6 @@ def _tell(asking: Asking, error: Exception, status: int) -> None:
         path=request.path,
         address=request.remote_addr,
     )
-
-
-def finish(asking: Asking, response: Response) -> Response:
-    """Let a listed origin read the answer, whatever its status."""
-    if asking.listed_origin:
-        response.headers["Access-Control-Allow-Origin"] = asking.listed_origin
-        response.headers["Access-Control-Allow-Credentials"] = "true"
-        response.headers["Access-Control-Expose-Headers"] = _EXPOSED
-    return response
-
-
-def empty(status: int) -> Response:
-    """Return an answer without body and Content-Type."""
-    response = Response(status=status)
-    del response.headers["Content-Type"]
-    return response
 
 
 class _Told:

@@ -23,7 +23,7 @@ WRONG = "This name and password do not belong together. Try again, or ask an adm
 
 
 @bp.get("/login")
-def login() -> ResponseReturnValue:
+def form() -> ResponseReturnValue:
     """Show the form; who is signed in goes on."""
     if current_user.is_authenticated:
         return redirect(next_page(request.args.get("next")), 303)
@@ -48,7 +48,7 @@ def sign_in() -> ResponseReturnValue:
 
 
 @bp.post("/logout")
-def logout() -> ResponseReturnValue:
+def sign_out() -> ResponseReturnValue:
     """End the session on the server."""
     check_csrf()
     now = get_mint().clock()

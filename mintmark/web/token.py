@@ -20,8 +20,9 @@ from mintmark.assets.prepare import Prepared
 from mintmark.issue import Issued
 from mintmark.readers import Reader, see_that_may_fetch
 from mintmark.web import get_mint
+from mintmark.web.asking import Asking, empty, finish
 from mintmark.web.origins import OriginRefused, see_origin
-from mintmark.web.refusals import ANSWERS, Asking, NoMethod, SignInNeeded, empty, finish, refuse
+from mintmark.web.refusals import ANSWERS, NoMethod, SignInNeeded, refuse
 from mintmark.who import session_id_of
 
 ENDPOINT = "token"
