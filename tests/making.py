@@ -13,6 +13,13 @@ from mintmark.assets.secrets import read_secret
 from mintmark.models import writing
 from tests.conftest import PASSWORD, SECRET
 
+# The payload of the Squiz Matrix JSON Web Token asset's documentation, with our placeholders.
+MATRIX = """{
+ "sub": "{{ user.username }}",
+ "given_name": "{{ user.first_name }}",
+ "family_name": "{{ user.last_name }}",
+ "admin": {{ asset.can_edit }}
+}"""
 ACTOR = "test"
 TEMPLATE = '{"sub": "{{ user.username }}"}'
 

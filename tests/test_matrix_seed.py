@@ -17,14 +17,8 @@ from joserfc.jwk import OctKey
 from mintmark.models import writing
 from mintmark.people import find_person, revise
 from tests.conftest import SECRET, skip_or_fail
-from tests.making import make_asset, make_person
+from tests.making import MATRIX, make_asset, make_person
 
-MATRIX = """{
- "sub": "{{ user.username }}",
- "given_name": "{{ user.first_name }}",
- "family_name": "{{ user.last_name }}",
- "admin": {{ asset.can_edit }}
-}"""
 NODE = """
 const jwt = require("jsonwebtoken");
 const lines = require("fs").readFileSync(0, "utf8").trim().split("\\n");

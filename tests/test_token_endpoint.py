@@ -13,16 +13,10 @@ from mintmark.people import find_person, revise
 from mintmark.throttle import Fuse
 from mintmark.web import token as token_endpoint
 from tests.conftest import SECRET, START
-from tests.making import change_asset, make_asset, make_group, make_person
+from tests.making import MATRIX, change_asset, make_asset, make_group, make_person
 
 PATH = "integrations/helpdesk"
 URL = "/" + PATH
-MATRIX = """{
- "sub": "{{ user.username }}",
- "given_name": "{{ user.first_name }}",
- "family_name": "{{ user.last_name }}",
- "admin": {{ asset.can_edit }}
-}"""
 LISTED = "https://app.example.test"
 
 
