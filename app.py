@@ -23,7 +23,7 @@ from mintmark.models import db, writing
 from mintmark.models.base import engine_options, is_unavailable, set_up_engine
 from mintmark.web import asking, get_mint, home, refusals, setup, signin, token
 from mintmark.web.csrf import FormRefused, csrf_token
-from mintmark.web.environ import Environ
+from mintmark.web.environ import REFUSED, Environ
 from mintmark.who import make_login_manager
 
 OPEN_ENDPOINTS = frozenset({"static", "signin.form", "signin.sign_in", "signin.sign_out", "setup.setup",
@@ -110,6 +110,11 @@ def _let_in() -> ResponseReturnValue | None:
     if _host_name(request.host) not in mint.settings.hosts:
         log.say("request.refused", request=g.request_id, status=400, code="host", address=request.remote_addr)
         return asking.empty(400)
+    if refused := request.environ.get(REFUSED):
+        log.say("request.refused", request=g.request_id, status=refused, path=request.path, address=request.remote_addr)
+        response = asking.empty(refused)
+        response.headers["Retry-After"] = "1"
+        return response
     if request.environ.get("PATH_INFO", "").startswith("//"):  # Werkzeug would take the first slash off.
         return refusals.answer_routing_error(NotFound())
     if request.endpoint is None or request.endpoint in WITHOUT_SESSION:

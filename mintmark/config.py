@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from mintmark.addresses import (
     is_every_address,
+    is_loopback,
     read_base_url,
     read_bind,
     read_database_url,
@@ -66,7 +67,7 @@ class Settings:
     def is_exposed(self) -> bool:
         """Tell whether passwords and tokens cross a network so that others can read them."""
         name = urlsplit(self.site_url).hostname or ""
-        return not self.is_https and name not in ("localhost", "127.0.0.1", "::1")
+        return not self.is_https and not is_loopback(name)
 
     @property
     def base_path(self) -> str:
@@ -78,7 +79,7 @@ class Settings:
         """Return the host names, without port, under which the site answers."""
         if self.base_url:
             return frozenset({urlsplit(self.base_url).hostname or ""})
-        return frozenset({split_bind(self.bind)[0].strip("[]"), "localhost", "127.0.0.1", "::1"})
+        return frozenset({split_bind(self.bind)[0].strip("[]").lower(), "localhost", "127.0.0.1", "::1"})
 
     @property
     def site_url(self) -> str:

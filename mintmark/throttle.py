@@ -12,7 +12,7 @@ import time
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mintmark.config import Limit
@@ -96,11 +96,18 @@ class _Counts:
 
 
 def _wait(limit: Limit, amount: int, before: int, window_at: int, now: float) -> int | None:
-    """Return the seconds to wait, or None: `before` weighs as much as its share that is still within reach."""
+    """Return the seconds to wait, or None: `before` weighs as much as its share that is still within reach.
+
+    `amount` counts this attempt; those that were refused do not count.
+    """
     passed = (now - window_at) / limit.seconds
     if amount + before * (1 - passed) <= limit.amount:
         return None
-    return max(1, int(window_at + limit.seconds - now) + 1)
+    if amount <= limit.amount:
+        share = 1 - (limit.amount - amount) / before  # Of this window, until what was before weighs little enough.
+    else:
+        share = 1 + 1 / limit.amount  # The whole window, and so much of the next one.
+    return max(1, int(window_at + share * limit.seconds - now) + 1)
 
 
 def attempt_keys(username_key: str, address: str | None, secret: bytes) -> list[str]:
@@ -138,8 +145,13 @@ def _count_one(key: str, limit: Limit, window_at: int, now: float) -> int | None
     insert: Any = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     statement = insert(Attempt).values(key=key, window_at=window_at, amount=1)
     counted = statement.on_conflict_do_update(
-        index_elements=["key", "window_at"], set_={"amount": Attempt.amount + 1}
+        index_elements=["key", "window_at"],
+        set_={"amount": Attempt.amount + 1},
     ).returning(Attempt.amount)
     amount = db.session.execute(counted).scalar_one()
     before = db.session.get(Attempt, (key, window_at - limit.seconds))
-    return _wait(limit, amount, before.amount if before else 0, window_at, now)
+    wait = _wait(limit, amount, before.amount if before else 0, window_at, now)
+    if wait is not None:  # What is refused does not count, or one who tries on would wait on.
+        this = (Attempt.key == key) & (Attempt.window_at == window_at)
+        db.session.execute(update(Attempt).where(this).values(amount=Attempt.amount - 1))
+    return wait

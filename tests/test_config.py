@@ -94,6 +94,10 @@ def test_settings_are_taken_out_of_the_environment_but_for_what_imports_read(tmp
             for rest in ("x.org:abc", "exa mple.org", "b\u00fccher.example", "x.org:99999", "")
         ),
         ("REDIS_URL", "memory://"),
+        ("REDIS_URL", "redis://127.0.0.1:99999"),
+        ("BIND", "::1:8000"),
+        ("BIND", "[::1:8000"),
+        ("BIND", "127.0.0.1:\u0663"),
         ("REDIS_URL", "foo://x"),
         ("DATABASE_URL", "postgresql://h:abc/d"),
         ("BASE_URL", "tokens.example.test"),
@@ -166,7 +170,8 @@ def test_two_processes_that_start_at_once_agree_on_one_key(tmp_path):
 
 
 @pytest.mark.parametrize(("given", "kept"), [("https://x.org:443", "https://x.org"), ("http://X.org:80/a/", "http://x.org/a"),
-                                             ("https://x.org:8443", "https://x.org:8443"), ("https://[::1]:8443", "https://[::1]:8443")])  # fmt: skip
+                                             ("https://x.org:8443", "https://x.org:8443"), ("https://[::1]:8443", "https://[::1]:8443"),
+                                             ("http://[0:0:0:0:0:0:0:1]:8000", "http://[::1]:8000")])  # fmt: skip
 def test_a_base_url_is_kept_as_browsers_write_an_origin(read, given, kept):
     assert read(BASE_URL=given).base_url == kept
 
@@ -196,3 +201,9 @@ def test_a_key_file_that_others_may_read_is_closed(read, tmp_path):
     read()
 
     assert stat.S_IMODE((tmp_path / "i" / "sealing-key").stat().st_mode) == 0o600
+
+
+def test_a_host_is_known_in_lower_case_and_loopback_is_not_exposed(read):
+    assert "myhost" in read(BIND="MyHost:8000").hosts
+    assert not read(BIND="127.0.0.2:8000").is_exposed and not read(BIND="[::1]:8000").is_exposed
+    assert read(BIND="192.0.2.1:8000").is_exposed

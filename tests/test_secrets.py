@@ -71,7 +71,15 @@ def key_files():
 @pytest.mark.parametrize("value", list(key_files()))
 def test_a_key_file_is_no_secret_in_whatever_form(value):
     encoded = base64.b64encode(value).decode()
-    written = [(encoded, "base64"), (encoded, "text"), (value.hex(), "hex")]
+    urlsafe = base64.urlsafe_b64encode(value).decode()
+    written = [
+        (encoded, "base64"),
+        (encoded, "text"),
+        (encoded.rstrip("="), "text"),
+        (value.hex(), "hex"),
+        (value.hex(), "text"),
+    ]
+    written += [(urlsafe, "base64url"), (urlsafe, "text"), (base64.b64encode(value + b"\n").decode(), "base64")]
     if value.startswith(b"-----"):
         text = value.decode().strip()
         written += [(text, "text"), (base64.b64encode(text.encode("utf-16")).decode(), "base64")]
@@ -83,6 +91,7 @@ def test_a_key_file_is_no_secret_in_whatever_form(value):
 def test_random_secrets_are_not_taken_for_key_files():
     import secrets
 
+    assert read_secret("0000" + "1" * 46, "text", algorithm="HS256").value
     for _ in range(3000):
         value = secrets.token_bytes(64)
         assert read_secret(base64.b64encode(value).decode(), "base64", algorithm="HS512").value == value

@@ -273,6 +273,24 @@ def test_tokens_are_served_while_clients_hold_back_the_bodies_that_they_announce
         each.close()
 
 
+def test_a_body_that_is_shorter_than_announced_is_400_and_what_is_refused_early_has_an_id_too(service):
+    cookies = prepare(service, 1)
+    service.start()
+    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection:
+        head = f"POST /a HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nCookie: {cookies[0]}\r\nContent-Length: 40\r\n\r\n{{}}"
+        connection.sendall(head.encode())
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.recv(2000)
+    assert answer == b"" or (b" 400 " in answer.split(b"\r\n")[0] and b"mintmark-request" in answer)
+    get = f"GET /a HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nCookie: {cookies[0]}\r\nContent-Length: 2\r\n\r\na".encode()
+    slow = [socket.create_connection(("127.0.0.1", service.port), timeout=10) for _ in range(8)]
+    for each in slow:
+        each.sendall(get)
+        assert b" 200 " in each.recv(2000).split(b"\r\n")[0]
+    for each in slow:
+        each.close()
+
+
 def test_ctrl_c_in_a_terminal_ends_it_at_once(service):
     service.start(in_group=True)
     began = time.monotonic()

@@ -6,6 +6,7 @@ is the exception and has to be asked for. Afterwards only a keyed fingerprint is
 
 import base64
 import binascii
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -48,13 +49,20 @@ def check_secret(value: bytes, *, algorithm: str, weak: bool) -> None:
 
 
 def _is_key_file(value: bytes) -> bool:
-    """Tell PEM, OpenSSH and DER, also in UTF-16 and in base64 (CVE-2022-29217: a public key as a secret)."""
+    """Tell PEM, OpenSSH and DER, also in UTF-16, base64, base64url and hex (CVE-2022-29217)."""
+    text = b"".join(value.split()).replace(b"-", b"+").replace(b"_", b"/").rstrip(b"=")
+    inner = [value.replace(b"\x00", b""), _or_nothing(base64.b64decode, text + b"=" * (-len(text) % 4))]
+    inner.append(_or_nothing(binascii.unhexlify, text))
+    if any(mark in form for mark in _KEY_MARKS for form in (value, *inner)):
+        return True
+    return any(_is_der(form.rstrip(b"\r\n")) for form in (value, *inner[1:]) if not (form.isascii() and form.isalnum()))
+
+
+def _or_nothing(decode: Callable[[bytes], bytes], text: bytes) -> bytes:
     try:
-        inner = base64.b64decode(b"".join(value.split()), validate=True)
+        return decode(text)
     except (binascii.Error, ValueError):
-        inner = b""
-    forms = (value, value.replace(b"\x00", b""), inner)
-    return any(mark in form for mark in _KEY_MARKS for form in forms) or _is_der(value) or _is_der(inner)
+        return b""
 
 
 def _is_der(value: bytes) -> bool:

@@ -89,16 +89,24 @@ class Wire:
             cursor.execute("BEGIN IMMEDIATE" if self._is_sqlite else "BEGIN")
             self._insert_all(cursor, rows)
             if touched:
-                cursor.executemany(self._touch, touched)
+                # In one order, so that two processes cannot wait for each other.
+                cursor.executemany(self._touch, sorted(touched, key=lambda values: str(values["session"])))
             cursor.execute("COMMIT")
         except RowRefused:
-            cursor.execute("ROLLBACK")
-            self._idle.append(connection)
+            self._roll_back(connection)
             raise
         except BaseException:
             self._drop(connection)
             raise
         self._idle.append(connection)
+
+    def _roll_back(self, connection: Any) -> None:
+        try:
+            connection.execute("ROLLBACK")
+        except self.failures:
+            self._drop(connection)
+        else:
+            self._idle.append(connection)
 
     def _insert_all(self, cursor: Any, rows: Sequence[Mapping[str, Any]]) -> None:
         try:

@@ -13,6 +13,7 @@ from typing import Any
 
 from mintmark.config import Settings
 
+REFUSED = "mintmark.refused"  # The status with which the front door is to answer, if any.
 MAX_READING = 2  # Half of the threads of a worker.
 _NAMES = frozenset(
     "REQUEST_METHOD PATH_INFO QUERY_STRING CONTENT_TYPE CONTENT_LENGTH SERVER_NAME SERVER_PORT SERVER_PROTOCOL"
@@ -35,9 +36,11 @@ class Environ:
         request = {name: value for name, value in environ.items() if name in _NAMES or name.startswith(_PREFIXES)}
         request["wsgi.url_scheme"] = self._scheme
         if not self._is_ours(request):
-            return _empty("404 Not Found", start_response)
-        if not self._has_body(request):
-            return _empty("503 Service Unavailable", start_response)
+            request[REFUSED] = 404
+        elif request.get("REQUEST_METHOD") == "POST":
+            request[REFUSED] = self._read_body(request)
+        else:
+            request["wsgi.input"] = io.BytesIO()  # Nothing of ours reads the body of another method.
         return self._app(request, start_response)
 
     def _is_ours(self, request: dict[str, Any]) -> bool:
@@ -48,25 +51,22 @@ class Environ:
         request["SCRIPT_NAME"], request["PATH_INFO"] = self._base_path, path[len(self._base_path) :] or "/"
         return bool(path == self._base_path or path.startswith(self._base_path + "/"))
 
-    def _has_body(self, request: dict[str, Any]) -> bool:
+    def _read_body(self, request: dict[str, Any]) -> int | None:
         """Read the body, of at most so many clients at once: a slow one holds a thread, and tokens need the others.
 
-        What is too long, or has no length, is refused later by its headers; it is never read.
+        What is too long, or has no length, is refused later by its headers and never read. Return the
+        status with which to refuse, if any: no place to read, or less came than was announced.
         """
         length = request.get("CONTENT_LENGTH") or "0"
-        size = int(length) if length.isascii() and length.isdecimal() else 0
+        size = int(length) if length.isascii() and length.isdecimal() and len(length) < 10 else 0
         stream, request["wsgi.input"] = request.get("wsgi.input"), io.BytesIO()
         if stream is None or not 0 < size <= self._body_limit:
-            return True
+            return None
         if not self._reading.acquire(blocking=False):
-            return False
+            return 503
         try:
-            request["wsgi.input"] = io.BytesIO(stream.read(size))
+            body = stream.read(size)
         finally:
             self._reading.release()
-        return True
-
-
-def _empty(status: str, start_response: Any) -> Iterable[bytes]:
-    start_response(status, [("Cache-Control", "no-store"), ("Content-Length", "0"), ("Server", "")])
-    return [b""]
+        request["wsgi.input"] = io.BytesIO(body)
+        return None if len(body) == size else 400
