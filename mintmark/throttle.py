@@ -71,7 +71,7 @@ class Fuse:
 
 
 class _Counts:
-    """Sliding windows in memory, in bounds; a tenth of the work of the library's, which starts threads to forget."""
+    """Sliding windows in memory, in bounds; the library's storage starts threads to forget, which a token should not pay for."""
 
     def __init__(self) -> None:
         self._windows: dict[tuple[str, ...], tuple[int, int, int]] = {}
