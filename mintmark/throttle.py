@@ -71,7 +71,7 @@ class Fuse:
 
 
 class _Counts:
-    """Sliding windows in memory, in bounds; the library's storage starts threads to forget, which a token should not pay for."""
+    """Sliding windows in memory, in bounds; unlike the library's they need no thread to forget."""
 
     def __init__(self) -> None:
         self._windows: dict[tuple[str, ...], tuple[int, int, int]] = {}
