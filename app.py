@@ -21,13 +21,18 @@ from mintmark import commands, errors, issue, log, sessions
 from mintmark.config import Settings, take_settings
 from mintmark.models import db, writing
 from mintmark.models.base import engine_options, is_unavailable, set_up_engine
-from mintmark.web import asking, get_mint, home, refusals, setup, signin, token
+from mintmark.moment import iso
+from mintmark.web import asking, get_mint, pages, refusals, token
 from mintmark.web.csrf import FormRefused, csrf_token
 from mintmark.web.environ import REFUSED, Environ
+from mintmark.web.freshness import is_fresh
+from mintmark.web.rights import NotAllowed, may_administer, see_right
+from mintmark.web.rooms import rooms
 from mintmark.who import make_login_manager
 
 OPEN_ENDPOINTS = frozenset({"static", "signin.form", "signin.sign_in", "signin.sign_out", "setup.setup",
-                            "setup.make_first_administrator", token.ENDPOINT})  # fmt: skip
+                            "setup.make_first_administrator", "password_link.form",
+                            "password_link.set_password", token.ENDPOINT})  # fmt: skip
 WITHOUT_SESSION = OPEN_ENDPOINTS & {token.ENDPOINT, "static"}  # They do not ask who is signed in, or ask themselves.
 MAX_BODY_BYTES = 64 * 1024
 SECURITY_HEADERS = {
@@ -41,6 +46,7 @@ SECURITY_HEADERS = {
 # class → (status, title); whatever is not in this table is a bug and answers 500.
 PAGES: dict[type[errors.MintmarkError], tuple[int, str]] = {
     FormRefused: (400, "This form was refused"),
+    NotAllowed: (403, "Not for you"),
     errors.NotFound: (404, "Nothing here"),
     errors.Busy: (503, "Too busy at this moment"),
 }
@@ -63,12 +69,13 @@ def create_app(overrides: Mapping[str, str] | None = None, clock: Callable[[], f
         set_up_engine(db.engine, settings)
         app.extensions["mintmark"] = issue.Mint(settings, db.engine, clock)
     make_login_manager(clock, settings).init_app(app)
-    for part in (signin, setup, home):
-        app.register_blueprint(part.bp)
+    pages.init_app(app)
     token.init_app(app)
     commands.init_app(app)
     _guard(app)
-    app.jinja_env.globals["csrf_token"] = csrf_token
+    app.jinja_env.globals.update(
+        csrf_token=csrf_token, rooms=rooms, is_fresh=is_fresh, may_administer=may_administer, iso=iso
+    )
     app.jinja_env.globals["is_insecure"] = settings.is_exposed
     wsgi: Any = app.wsgi_app
     if settings.trusted_proxies:
@@ -123,6 +130,7 @@ def _let_in() -> ResponseReturnValue | None:
         return asking.empty(411)
     if current_user.is_authenticated:
         _touch_session(mint)
+        see_right()
     elif request.endpoint not in OPEN_ENDPOINTS:
         return _send_to_sign_in()
     return None

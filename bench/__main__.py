@@ -105,6 +105,7 @@ def _fill(overrides: dict[str, str]) -> list[str]:
     from mintmark.assets.definition import read_definition
     from mintmark.assets.secrets import read_secret
     from mintmark.database import bring_up_to_date
+    from mintmark.log import Occasion
     from mintmark.models import writing
 
     app, now = create_app(overrides), time.time()
@@ -113,17 +114,17 @@ def _fill(overrides: dict[str, str]) -> list[str]:
     with app.app_context():
         bring_up_to_date(mint.settings)
         with writing():
-            staff = groups.make("staff", now=now, actor="bench")
+            staff = groups.make("staff", by=Occasion(now, "bench"))
             for number in range(PEOPLE):
                 values = {"username": f"person{number}", "email": f"p{number}@example.test", "first_name": "Ann",
                           "last_name": f"O'Brien {number}", "groups": [staff.id]}  # fmt: skip
-                person = people.make(values, now=now, actor="bench")
+                person = people.make(values, by=Occasion(now, "bench"))
                 session = sessions.begin(person, now=now, address=None, device="bench")
                 cookies.append("mintmark=" + signer.dumps({"_user_id": session.id}))
             entered = {"path": "a", "name": "a", "template": TEMPLATE, "readers": ["staff"]}
             definition = read_definition(entered, group_ids=groups.ids_by_key(), attributes={})
             secret = read_secret("a-secret-for-the-benchmark-0123456789", "text", algorithm="HS256")
-            save.create(definition, secret, sealer=mint.settings.sealer, now=now, actor="bench")
+            save.create(definition, secret, sealer=mint.settings.sealer, by=Occasion(now, "bench"))
     return cookies
 
 

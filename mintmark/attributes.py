@@ -4,6 +4,7 @@ from sqlalchemy import select, update
 
 from mintmark import log
 from mintmark.errors import FieldError
+from mintmark.log import Occasion
 from mintmark.models import Attribute, Person, Site, db
 
 
@@ -15,7 +16,7 @@ def declared() -> dict[str, str]:
     }
 
 
-def declare(values: dict[str, object], *, now: float, actor: str) -> str:
+def declare(values: dict[str, object], *, by: Occasion) -> str:
     """Declare an attribute or change its declaration; return `+`, `~` or "" where nothing changed.
 
     Raises FieldError where people have values that the new type does not take.
@@ -24,7 +25,7 @@ def declare(values: dict[str, object], *, now: float, actor: str) -> str:
     if attribute is None:
         db.session.add(Attribute(**values))
         _prepare_templates_anew()
-        log.note("attribute.declared", now=now, actor=actor, detail={"attribute": values["name"]})
+        log.note("attribute.declared", by, detail={"attribute": values["name"]})
         return "+"
     changed = [name for name, value in values.items() if getattr(attribute, name) != value]
     if not changed:
@@ -34,7 +35,7 @@ def declare(values: dict[str, object], *, now: float, actor: str) -> str:
         _prepare_templates_anew()
     for name in changed:
         setattr(attribute, name, values[name])
-    log.note("attribute.revised", now=now, actor=actor, detail={"attribute": attribute.name, "fields": changed})
+    log.note("attribute.revised", by, detail={"attribute": attribute.name, "fields": changed})
     return "~"
 
 

@@ -49,6 +49,7 @@ def _fill() -> dict[str, str]:
     from app import create_app
     from mintmark import people
     from mintmark.database import bring_up_to_date
+    from mintmark.log import Occasion
     from mintmark.models import db, writing
 
     app, now = create_app(), time.time()
@@ -62,7 +63,7 @@ def _fill() -> dict[str, str]:
             for username, password in passwords.items():
                 person = people.find_person(username)
                 if person is not None:
-                    people.set_password(person, password, now=now, actor="demo")
+                    people.set_password(person, password, by=Occasion(now, "demo"))
         db.session.remove()
         db.engine.dispose()
         mint.wire.close()

@@ -6,6 +6,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from mintmark import log
 from mintmark.fields import identifier_key
+from mintmark.log import Occasion
 from mintmark.models import Group, Membership, db
 from mintmark.models.base import new_id
 
@@ -20,12 +21,12 @@ def names_by_id() -> dict[str, str]:
     return {row.id: row.name for row in db.session.execute(select(Group.id, Group.name))}
 
 
-def make(name: str, *, now: float, actor: str, group_id: str | None = None) -> Group:
+def make(name: str, *, by: Occasion, group_id: str | None = None) -> Group:
     """Make a group; its name is checked and free. The random id is given where it was needed before."""
-    group = Group(id=group_id or new_id(), name=name, name_key=identifier_key(name), created_at=int(now))
+    group = Group(id=group_id or new_id(), name=name, name_key=identifier_key(name), created_at=int(by.now))
     db.session.add(group)
     db.session.flush()
-    log.note("group.created", now=now, actor=actor, detail={"group": group.id, "name": name})
+    log.note("group.created", by, detail={"group": group.id, "name": name})
     return group
 
 

@@ -18,7 +18,7 @@ from mintmark import payload
 from mintmark.assets.prepare import Prepared, PreparedAssets, load_prepared, template_fault
 from mintmark.config import Settings
 from mintmark.errors import CannotIssue
-from mintmark.log import to_json
+from mintmark.log import Occasion, to_json
 from mintmark.models.base import queue_of
 from mintmark.models.wire import Wire
 from mintmark.readers import Reader, may_edit, reader_of
@@ -26,16 +26,6 @@ from mintmark.recorder import Recorder
 from mintmark.sessions import MAX_SKEW, is_touch_due, limits
 from mintmark.throttle import Fuse
 from mintmark.tokens import make_jti
-
-
-@dataclass(frozen=True, slots=True)
-class Occasion:
-    """When, by whom, from where and under which request id something is asked for."""
-
-    now: float
-    actor: str
-    address: str | None = None
-    request: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +50,13 @@ class Mint:
     def look_up(
         self, path: str, *, now: float, session: str | None = None, person: str | None = None
     ) -> tuple[Prepared | None, Reader | None]:
-        """Return the live asset at a path and the live person of a session (or of an id), read fresh."""
+        """Return the live asset at a path, or moved away from it not long ago, and the live person of a session
+        (or of an id), read fresh.
+        """
         used_after, signed_in_after = limits(now, self.settings)
         values = {
             "path": path,
+            "now": int(now),
             "session": session,
             "used_after": used_after,
             "signed_in_after": signed_in_after,
@@ -79,15 +72,22 @@ class Mint:
         is_due = session is not None and is_touch_due(last_used_at, now, self.settings)
         return asset, reader_of(columns, {"session": session, "now": int(now)} if is_due else None)
 
-    def issue(self, asset: Prepared, reader: Reader, params: Mapping[str, str], occasion: Occasion) -> Issued:
-        """Make a token and record it, or record why not.
+    def issue(
+        self,
+        asset: Prepared,
+        reader: Reader,
+        params: Mapping[str, str],
+        occasion: Occasion,
+        sources: dict[Any, Any] | None = None,
+    ) -> Issued:
+        """Make a token and record it, or record why not; `sources` as for `make_claims`.
 
         Raises CannotIssue (the diagnosis is in the log) and NotRecorded (then there is no token).
         """
         try:
-            issued = make_token(asset, reader, params, occasion.now, self.settings.site_url)
+            issued = make_token(asset, reader, params, occasion.now, self.settings.site_url, sources)
         except CannotIssue as error:
-            failed = {"code": error.code, "detail": to_json({"path": asset.path, **error.detail})}
+            failed = {"code": error.code, "detail": to_json({**_where(asset, occasion), **error.detail})}
             self.record("token.failed", "failed", asset, reader, occasion, failed)
             raise
         sub, jti = issued.claims.get("sub"), issued.claims.get("jti")
@@ -96,7 +96,7 @@ class Mint:
             "jti": jti,
             "sub": sub,
             "kid": asset.signer and asset.signer.key_id,
-            "detail": asset.log_detail,
+            "code": "former_path" if occasion.former_path else None,
         }
         self.record("token.issued", "done", asset, reader, occasion, columns)
         return issued
@@ -126,15 +126,27 @@ class Mint:
             "kid": None,
             "sub": None,
             "code": None,
-            "detail": asset.log_detail,
+            "detail": to_json(_where(asset, occasion)) if occasion.former_path else asset.log_detail,
             **columns,
         }
         self.recorder.record(row, reader.touched)
 
 
-def make_token(asset: Prepared, reader: Reader, params: Mapping[str, str], now: float, site_url: str) -> Issued:
+def _where(asset: Prepared, occasion: Occasion) -> dict[str, str]:
+    """Return the path for the log, and beside it the one that was asked for where the asset was moved."""
+    return {"path": asset.path} | ({"former_path": occasion.former_path} if occasion.former_path else {})
+
+
+def make_token(
+    asset: Prepared,
+    reader: Reader,
+    params: Mapping[str, str],
+    now: float,
+    site_url: str,
+    sources: dict[Any, Any] | None = None,
+) -> Issued:
     """Render, add the site's claims, sign. Raises CannotIssue. Nothing is recorded: `Mint.issue` does that."""
-    claims = make_claims(asset, reader, params, now, site_url)
+    claims = make_claims(asset, reader, params, now, site_url, sources)
     assert asset.signer is not None  # noqa: S101 — for the type checker: an asset without a fault has one.
     token = asset.signer.sign(claims)
     if len(token) > payload.MAX_TOKEN_CHARACTERS:

@@ -7,6 +7,7 @@ Rows are the truth; standard output repeats what has no row (strangers, 404, 405
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -23,33 +24,61 @@ EVENTS = {
     "person.sign_in_refused": "wrong name or password, or switched off; a name that nobody has is not kept",
     "person.signed_out": "a session ended by its person",
     "person.created": "a person was made",
+    "person.erased": "a person was emptied: id and username stay reserved, nothing else is kept",
+    "person.link_made": "a one-time link to set a password was made for a person",
+    "person.sessions_ended": "sessions of a person were ended",
     "person.revised": "a person was changed; `detail` names the fields",
     "person.password_set": "a password was set, and the person's other sessions ended",
     "group.created": "a group was made",
+    "group.revised": "a group got another name",
+    "group.removed": "a group was taken away",
     "attribute.declared": "a custom attribute was declared",
     "attribute.revised": "the declaration of an attribute was changed",
+    "attribute.removed": "an attribute and everybody’s value of it were taken away",
     "asset.created": "an asset was made, as revision 1",
     "asset.revised": "an asset was changed; `detail` names the fields",
     "asset.trashed": "an asset was moved to the trash",
+    "asset.restored": "an asset was taken out of the trash",
+    "asset.purged": "an asset in the trash was taken away for good",
+    "asset.seen": "an administrator has seen what editors saved",
+    "asset.previewed": "an administrator looked at the claims that an asset gives another person",
     "site.set_up": "the one-time link was used: the first administrator exists",
     "site.imported": "a site file was imported",
     "site.exported": "the site was exported to a file",
+    "log.exported": "the log, or what a filter left of it, was exported",
+    "log.archived": "the oldest rows were written to a file and taken out of the log",
 }
 _MAX_SAID = 300
 COLUMNS = [column.name for column in LogRow.__table__.columns]
 
 
-def note(event: str, *, now: float, actor: str | None, outcome: str = "done", **columns: Any) -> None:
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """When, by whom, from where and under which request id something is done.
+
+    `former_path` is what was asked for where the asset was moved away from it.
+    """
+
+    now: float
+    actor: str | None
+    address: str | None = None
+    request: str | None = None
+    former_path: str | None = None
+
+
+def note(event: str, by: Occasion, *, outcome: str = "done", **columns: Any) -> None:
     """Add one row to the transaction of an act. `detail` may be any JSON value."""
     if event not in EVENTS:
         raise KeyError(event)
     detail = columns.pop("detail", None)
     db.session.add(
         LogRow(
-            at=int(now * 1000),
+            at=int(by.now * 1000),
             event=event,
             outcome=outcome,
-            actor=actor,
+            actor=by.actor,
+            address=by.address,
+            request=by.request,
             detail=None if detail is None else to_json(detail),
             **columns,
         )

@@ -5,14 +5,16 @@ from typing import Any
 
 from sqlalchemy import exists, insert, select, update
 
-from mintmark import groups, log
+from mintmark import groups, log, search
 from mintmark.errors import FieldError
 from mintmark.fields import identifier_key, is_same, read_identifier
+from mintmark.log import Occasion
 from mintmark.models import Person, Session, db
 from mintmark.models.base import new_id
 from mintmark.passwords import hash_password
 
 FIELDS = "username email first_name last_name display_name is_admin live roles permissions attributes".split()
+_SEARCHED = frozenset({"username", "email", "first_name", "last_name", "display_name"})
 
 
 def find_person(username: str) -> Person | None:
@@ -34,28 +36,29 @@ def has_administrator() -> bool:
     return bool(db.session.scalar(select(exists().where(Person.is_admin, Person.live))))
 
 
-def make(values: dict[str, Any], *, now: float, actor: str, address: str | None = None) -> Person:
+def make(values: dict[str, Any], *, by: Occasion) -> Person:
     """Make a person of checked values (FIELDS, `id`, `password`, `groups` as ids). Raises FieldError."""
     if find_person(values["username"]):
         raise FieldError("is taken", "username")
     if values.get("password") is not None:
         values = {**values, "password_hash": hash_password(values["password"])}
-    [person_id] = make_many([values], now=now, actor=actor, address=address)
+    [person_id] = make_many([values], by=by)
     return db.session.get_one(Person, person_id)
 
 
-def make_many(entries: Sequence[dict[str, Any]], *, now: float, actor: str, address: str | None = None) -> list[str]:
+def make_many(entries: Sequence[dict[str, Any]], *, by: Occasion) -> list[str]:
     """Make people of checked values (FIELDS, `id`, `password_hash`, `groups` as ids) whose names are free.
 
     Returns their ids. A few statements for some hundreds of them.
     """
-    rows = [_row_of(values, now) for values in entries]
+    rows = [_row_of(values, by.now) for values in entries]
     db.session.execute(insert(Person), rows)
+    search.index(search.PERSON, [_entry(row["id"], row) for row in rows], are_new=True)
     pairs = zip(rows, entries, strict=True)
     groups.join((row["id"], group) for row, values in pairs for group in set(values.get("groups") or ()))
     for row in rows:
         detail = {"administrator": True} if row["is_admin"] else None
-        log.note("person.created", now=now, actor=actor, address=address, person=row["id"], detail=detail)
+        log.note("person.created", by, person=row["id"], detail=detail)
     return [row["id"] for row in rows]
 
 
@@ -64,10 +67,17 @@ def _row_of(values: dict[str, Any], now: float) -> dict[str, Any]:
     default = {"is_admin": False, "live": True, "roles": [], "permissions": [], "attributes": {}}
     given = {name: values[name] for name in [*FIELDS, "id", "password_hash"] if values.get(name) is not None}
     key = identifier_key(values["username"])
+    unset["erased_at"] = None
     return {"id": new_id(), **unset, **default, **given, "username_key": key, "created_at": int(now)}
 
 
-def revise(person: Person, values: dict[str, Any], *, now: float, actor: str, also: Sequence[str] = ()) -> list[str]:
+def _entry(person_id: str, values: dict[str, Any]) -> search.Entry:
+    """Return by which words a person is found."""
+    texts = [values[name] for name in sorted(_SEARCHED)]
+    return search.Entry(person_id, identifier_key(values["username"]), texts)
+
+
+def revise(person: Person, values: dict[str, Any], *, by: Occasion, also: Sequence[str] = ()) -> list[str]:
     """Change the given fields of a person; return the names of those that were different.
 
     `also` names what the caller changed itself (an import puts many people into groups at once), for the log.
@@ -80,33 +90,35 @@ def revise(person: Person, values: dict[str, Any], *, now: float, actor: str, al
         person.username_key = identifier_key(person.username)
     if "groups" in values and groups.set_of_person(person.id, values["groups"]):
         changed.append("groups")
+    if _SEARCHED & set(changed):
+        search.index(search.PERSON, [_entry(person.id, {name: getattr(person, name) for name in _SEARCHED})])
     changed += also
     if {"live", "is_admin"} & set(changed):
-        end_sessions(person.id, now=now)
+        end_sessions(person.id, now=by.now)
     if changed:
-        log.note("person.revised", now=now, actor=actor, person=person.id, detail={"fields": changed})
+        log.note("person.revised", by, person=person.id, detail={"fields": changed})
     return changed
 
 
-def set_password(person: Person, password: str, *, now: float, actor: str) -> None:
+def set_password(person: Person, password: str, *, by: Occasion) -> None:
     """Set a checked password and end all sessions of its person."""
-    set_password_hash(person, hash_password(password), now=now, actor=actor)
+    set_password_hash(person, hash_password(password), by=by)
 
 
-def set_password_hash(person: Person, password_hash: str, *, now: float, actor: str) -> None:
+def set_password_hash(person: Person, password_hash: str, *, by: Occasion) -> None:
     """Set a password that was hashed before, so that no transaction waits for the work."""
     person.password_hash = password_hash
-    end_sessions(person.id, now=now)
-    log.note("person.password_set", now=now, actor=actor, person=person.id)
+    end_sessions(person.id, now=by.now)
+    log.note("person.password_set", by, person=person.id)
 
 
-def switch_off(person_ids: Sequence[str], *, now: float, actor: str) -> None:
+def switch_off(person_ids: Sequence[str], *, by: Occasion) -> None:
     """Switch off live people and end their sessions, in few statements; at most some thousands at once."""
     db.session.execute(update(Person).where(Person.id.in_(person_ids)).values(live=False))
     live = Session.person_id.in_(person_ids) & Session.ended_at.is_(None)
-    db.session.execute(update(Session).where(live).values(ended_at=int(now)))
+    db.session.execute(update(Session).where(live).values(ended_at=int(by.now)))
     for person_id in person_ids:
-        log.note("person.revised", now=now, actor=actor, person=person_id, detail={"fields": ["live"]})
+        log.note("person.revised", by, person=person_id, detail={"fields": ["live"]})
 
 
 def end_sessions(person_id: str, *, now: float) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from mintmark import log
 from mintmark.config import Settings
+from mintmark.log import Occasion
 from mintmark.models import Person, Session, db
 
 _MAX_DEVICE = 255
@@ -26,7 +27,7 @@ def begin(person: Person, *, now: float, address: str | None, device: str) -> Se
         device="".join(character for character in device if character.isprintable())[:_MAX_DEVICE],
     )
     db.session.add(session)
-    log.note("person.signed_in", now=now, actor=person.id, address=address, person=person.id)
+    log.note("person.signed_in", Occasion(now, person.id, address), person=person.id)
     return session
 
 

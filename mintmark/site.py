@@ -9,6 +9,7 @@ from sqlalchemy import update
 from mintmark import log, people
 from mintmark.errors import ConfigurationError, FieldError, InvalidFields, NotFound, SealError
 from mintmark.fields import read_identifier
+from mintmark.log import Occasion
 from mintmark.models import Person, Site, db
 from mintmark.models.base import new_id
 from mintmark.passwords import read_password
@@ -81,10 +82,10 @@ def set_up(code: str, values: dict[str, Any], *, sealer: Sealer, now: float, add
     if not close_setup(now=now):
         raise NotFound("Somebody else was quicker: the first administrator exists.")
     try:
-        person = people.make(values, now=now, actor="setup", address=address)
+        person = people.make(values, by=Occasion(now, "setup", address))
     except FieldError as error:
         raise InvalidFields([(error.field, str(error))]) from error
-    log.note("site.set_up", now=now, actor=person.id, address=address, person=person.id)
+    log.note("site.set_up", Occasion(now, person.id, address), person=person.id)
     return person
 
 

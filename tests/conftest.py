@@ -16,6 +16,7 @@ from sqlalchemy import text
 from app import create_app
 from mintmark import passwords, sessions
 from mintmark.database import bring_up_to_date
+from mintmark.log import Occasion
 from mintmark.models import db, writing
 from mintmark.people import find_person
 
@@ -91,6 +92,10 @@ class House:
     def log(self, event=None):
         rows = self.rows("SELECT * FROM log ORDER BY id")
         return [row for row in rows if event is None or row["event"] == event]
+
+    def by(self, actor="test"):
+        """Return the occasion of an act of the test itself."""
+        return Occasion(self.clock(), actor)
 
     def close(self):
         self.mint.wire.close()

@@ -20,7 +20,6 @@ MATRIX = """{
  "family_name": "{{ user.last_name }}",
  "admin": {{ asset.can_edit }}
 }"""
-ACTOR = "test"
 TEMPLATE = '{"sub": "{{ user.username }}"}'
 
 
@@ -33,14 +32,14 @@ def hash_of(password):
 def make_group(house, name):
     """Make a group and return its id."""
     with house.app.app_context(), writing():
-        return groups.make(name, now=house.clock(), actor=ACTOR).id
+        return groups.make(name, by=house.by()).id
 
 
 def make_person(house, username, *, groups=(), password=PASSWORD, **fields):
     """Make a person, in the groups of these names; return their id. `password=None`: has no password."""
     with house.app.app_context(), writing():
         values = {"username": username, "groups": [_group_id(name) for name in groups], **fields}
-        person = people.make(values, now=house.clock(), actor=ACTOR)
+        person = people.make(values, by=house.by())
         person.password_hash = hash_of(password) if password else None
         return person.id
 
@@ -49,7 +48,7 @@ def make_attribute(house, name, type="text", **fields):
     """Declare an attribute and return its name."""
     with house.app.app_context(), writing():
         values = {"name": name, "label": name.title(), "type": type, **fields}
-        attributes.declare(values, now=house.clock(), actor=ACTOR)
+        attributes.declare(values, by=house.by())
     return name
 
 
@@ -59,7 +58,7 @@ def make_asset(house, path, template='{"sub": "{{ user.username }}"}', *, secret
         entered = {"path": path, "name": path, "template": template, **fields}
         definition = read_definition(entered, group_ids=groups.ids_by_key(), attributes=attributes.declared())
         value = read_secret(secret, "text", algorithm=definition["algorithm"], weak=weak)
-        asset = save.create(definition, value, sealer=house.mint.settings.sealer, now=house.clock(), actor=ACTOR)
+        asset = save.create(definition, value, sealer=house.mint.settings.sealer, by=house.by())
         return asset.id
 
 
@@ -68,7 +67,7 @@ def change_asset(house, path, **fields):
     with house.app.app_context(), writing():
         asset = save.find_asset(path)
         definition = {**save.current_revision(asset).definition, **fields}
-        save.revise(asset, definition, None, sealer=house.mint.settings.sealer, now=house.clock(), actor=ACTOR)
+        save.revise(asset, definition, None, sealer=house.mint.settings.sealer, by=house.by())
 
 
 def _group_id(name):

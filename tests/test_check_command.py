@@ -140,7 +140,7 @@ def test_an_asset_in_the_trash_is_not_looked_at(house):
     make_person(house, "lacks")
     make_asset(house, PATH, SURNAME)
     with house.app.app_context(), writing():
-        save.trash(save.find_asset(PATH), now=house.clock(), actor="test")
+        save.trash(save.find_asset(PATH), by=house.by())
     assert check(house) == (0, ["0 assets, 0 errors, 0 warnings"], [])
 
 

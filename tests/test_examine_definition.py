@@ -80,7 +80,7 @@ def test_a_shared_secret_in_the_trash_is_not_pointed_out(sqlite_house):
     make_asset(sqlite_house, PATH)
     make_asset(sqlite_house, "integrations/chat")
     with sqlite_house.app.app_context(), writing():
-        save.trash(save.find_asset("integrations/chat"), now=sqlite_house.clock(), actor="test")
+        save.trash(save.find_asset("integrations/chat"), by=sqlite_house.by())
     assert warned(sqlite_house) == {}
 
 
@@ -107,7 +107,7 @@ def _give_secret(house, path, secret):
         asset = save.find_asset(path)
         definition, value = save.current_revision(asset).definition, SecretValue(secret.encode(), weak=False)
         sealer = house.mint.settings.sealer
-        assert save.revise(asset, definition, value, sealer=sealer, now=house.clock(), actor="test") == ["secret"]
+        assert save.revise(asset, definition, value, sealer=sealer, by=house.by()) == ["secret"]
 
 
 # readers
@@ -141,7 +141,7 @@ def test_switching_off_the_last_reader_brings_the_warning(sqlite_house):
     ben = make_person(sqlite_house, "ben", groups=["staff"])
     make_asset(sqlite_house, PATH, readers=["staff"])
     with sqlite_house.app.app_context(), writing():
-        people.revise(db.session.get_one(Person, ben), {"live": False}, now=sqlite_house.clock(), actor="test")
+        people.revise(db.session.get_one(Person, ben), {"live": False}, by=sqlite_house.by())
     assert "no_readers" in warned(sqlite_house)
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import event
 from mintmark.examine import Examiner
 from mintmark.examine import people as people_of_examine
 from mintmark.examine.people import Readers
-from mintmark.issue import Occasion
+from mintmark.log import Occasion
 from mintmark.models import db
 from tests.making import change_asset, make_asset, make_attribute, make_group, make_person
 

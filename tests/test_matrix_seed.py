@@ -102,9 +102,7 @@ def test_for_hostile_names_both_libraries_read_the_persons_attributes_byte_for_b
     client, tokens, names = house.signed_in("ben"), [], NAMES[:400]
     for number, name in enumerate(names):
         with house.app.app_context(), writing():
-            revise(
-                find_person("ben"), {"first_name": name, "last_name": names[-number]}, now=house.clock(), actor="test"
-            )
+            revise(find_person("ben"), {"first_name": name, "last_name": names[-number]}, by=house.by())
         answer = client.get("/a")
         assert answer.status_code == 200, ascii(name)
         tokens.append(answer.text)

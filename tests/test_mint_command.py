@@ -103,7 +103,7 @@ def test_an_asset_that_is_switched_off_or_in_the_trash_is_refused(made):
     change_asset(made, PATH, live=False)
     assert refused(made, PATH, "--as", "ada") == f"{PATH}: This asset is switched off."
     with made.app.app_context(), writing():
-        save.trash(save.find_asset(PATH), now=made.clock(), actor="test")
+        save.trash(save.find_asset(PATH), by=made.by())
     assert refused(made, PATH, "--as", "ada") == f"{PATH}: There is no asset at this path."
 
 

@@ -263,7 +263,7 @@ def test_a_password_that_is_reset_while_it_is_verified_signs_nobody_in(made, mon
     def matches(password_hash, password, real=passwords.matches):
         is_right = real(password_hash, password)
         with made.app.app_context(), writing():
-            set_password(find_person("ben"), "another long password", now=made.clock(), actor="test")
+            set_password(find_person("ben"), "another long password", by=made.by())
         return is_right
 
     monkeypatch.setattr(passwords, "matches", matches)
@@ -318,10 +318,10 @@ def test_signing_out_ends_the_session_on_the_server(made):
 
 def test_switching_off_a_change_of_administrator_and_a_new_password_end_all_sessions(made, password_hash):
     changes = [
-        lambda person: revise(person, {"is_admin": True}, now=made.clock(), actor="test"),
-        lambda person: revise(person, {"is_admin": False}, now=made.clock(), actor="test"),
-        lambda person: set_password(person, "another long password", now=made.clock(), actor="test"),
-        lambda person: revise(person, {"live": False}, now=made.clock(), actor="test"),
+        lambda person: revise(person, {"is_admin": True}, by=made.by()),
+        lambda person: revise(person, {"is_admin": False}, by=made.by()),
+        lambda person: set_password(person, "another long password", by=made.by()),
+        lambda person: revise(person, {"live": False}, by=made.by()),
     ]
     for change in changes:
         client = made.signed_in("ben")

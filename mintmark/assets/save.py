@@ -5,10 +5,11 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from mintmark import groups, log
+from mintmark import groups, log, search
 from mintmark.assets.secrets import SecretValue, check_secret, keep, open_secret
 from mintmark.errors import FieldError, SealError
 from mintmark.fields import is_same
+from mintmark.log import Occasion
 from mintmark.models import Access, Asset, Revision, Secret, db
 from mintmark.models.base import new_id
 from mintmark.sealing import Sealer
@@ -24,17 +25,16 @@ def current_revision(asset: Asset) -> Revision:
     return db.session.get_one(Revision, (asset.id, asset.revision))
 
 
-def create(definition: dict[str, Any], secret: SecretValue, *, sealer: Sealer, now: float, actor: str) -> Asset:
+def create(definition: dict[str, Any], secret: SecretValue, *, sealer: Sealer, by: Occasion) -> Asset:
     """Make an asset of a checked definition, as revision 1. Raises FieldError where the path is taken."""
     if find_asset(definition["path"]):
         raise FieldError("is taken by another asset", "path")
-    asset = Asset(id=new_id(), revision=1, created_at=int(now), trashed_at=None, **_columns(definition))
+    asset = Asset(id=new_id(), revision=1, created_at=int(by.now), weak=False, fingerprint="", **_columns(definition))
     db.session.add(asset)
     db.session.flush()
-    secret_id = keep(secret, asset.id, sealer=sealer, now=now)
-    _add_revision(asset, definition, secret_id, now=now, actor=actor)
+    _add_revision(asset, definition, keep(secret, asset.id, sealer=sealer, now=by.now), by=by)
     detail = {"path": asset.path, **_told(definition, secret, ["readers", "editors", "lifetime", "secret"])}
-    log.note("asset.created", now=now, actor=actor, asset=asset.id, revision=1, detail=detail)
+    log.note("asset.created", by, asset=asset.id, revision=1, detail=detail)
     return asset
 
 
@@ -44,8 +44,8 @@ def revise(
     secret: SecretValue | None,
     *,
     sealer: Sealer,
-    now: float,
-    actor: str,
+    by: Occasion,
+    by_editor: bool = False,
 ) -> list[str]:
     """Save a checked definition as the next revision; return the fields that changed ([]: nothing was saved).
 
@@ -62,23 +62,25 @@ def revise(
         check_secret(open_secret(present, sealer=sealer), algorithm=definition["algorithm"], weak=present.weak)
     if "path" in changed and find_asset(definition["path"]):
         raise FieldError("is taken by another asset", "path")
-    secret_id = keep(secret, asset.id, sealer=sealer, now=now) if secret and "secret" in changed else present.id
+    kept = keep(secret, asset.id, sealer=sealer, now=by.now) if secret and "secret" in changed else present
     asset.revision += 1
+    if by_editor and asset.unseen_since is None:
+        asset.unseen_since = asset.revision
     for name, value in _columns(definition).items():
         setattr(asset, name, value)
-    _add_revision(asset, definition, secret_id, now=now, actor=actor)
+    _add_revision(asset, definition, kept, by=by)
     detail = {"path": asset.path, "fields": changed, **_told(definition, secret, changed)}
-    log.note("asset.revised", now=now, actor=actor, asset=asset.id, revision=asset.revision, detail=detail)
+    log.note("asset.revised", by, asset=asset.id, revision=asset.revision, detail=detail)
     return changed
 
 
-def trash(asset: Asset, *, now: float, actor: str) -> None:
+def trash(asset: Asset, *, by: Occasion) -> None:
     """Move an asset to the trash: its path answers 404 and is free."""
-    asset.trashed_at = int(now)
+    asset.trashed_at = int(by.now)
+    search.forget(search.ASSET, [asset.id])
     log.note(
         "asset.trashed",
-        now=now,
-        actor=actor,
+        by,
         asset=asset.id,
         revision=asset.revision,
         detail={"path": asset.path},
@@ -116,19 +118,22 @@ def _columns(definition: dict[str, Any]) -> dict[str, Any]:
         "name": definition["name"],
         "live": definition["live"],
         "for_everyone": definition["readers"] == "everyone",
+        "lifetime": definition["lifetime"],
     }
 
 
-def _add_revision(asset: Asset, definition: dict[str, Any], secret_id: str, *, now: float, actor: str) -> None:
+def _add_revision(asset: Asset, definition: dict[str, Any], secret: Secret, *, by: Occasion) -> None:
+    asset.weak, asset.fingerprint = secret.weak, secret.fingerprint
     db.session.flush()
+    search.index(search.ASSET, [search.Entry(asset.id, asset.path, [asset.path, asset.name])])
     db.session.add(
         Revision(
             asset_id=asset.id,
             number=asset.revision,
-            at=int(now),
-            actor=actor,
+            at=int(by.now),
+            actor=by.actor,
             definition=definition,
-            secret_id=secret_id,
+            secret_id=secret.id,
         )
     )
     db.session.execute(delete(Access).where(Access.asset_id == asset.id))

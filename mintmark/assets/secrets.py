@@ -108,8 +108,8 @@ def _refuse(encoding: str) -> NoReturn:
     raise FieldError(f"is not {encoding}. If the relying party shows it so, give it as text", "secret") from None
 
 
-def keep(secret: SecretValue, asset_id: str, *, sealer: Sealer, now: float) -> str:
-    """Seal a secret into a new row of this asset; return the row's id."""
+def keep(secret: SecretValue, asset_id: str, *, sealer: Sealer, now: float) -> Secret:
+    """Seal a secret into a new row of this asset."""
     secret_id = new_id()
     row = Secret(
         id=secret_id,
@@ -121,7 +121,7 @@ def keep(secret: SecretValue, asset_id: str, *, sealer: Sealer, now: float) -> s
     )
     db.session.add(row)
     db.session.flush()
-    return secret_id
+    return row
 
 
 def open_secret(row: Secret, *, sealer: Sealer) -> bytes:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mintmark.errors import ConfigurationError, FieldError, InvalidFields, MintmarkError
 from mintmark.instance import keep_private
+from mintmark.log import Occasion
 
 
 def command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], click.Command]:
@@ -59,12 +60,12 @@ def said_plainly(error: ConfigurationError) -> Exception:
     return _Refused(str(error)) if click.get_current_context(silent=True) else error
 
 
-def actor() -> str:
-    """Return who runs the command, for the log."""
+def occasion(now: float) -> Occasion:
+    """Return the moment and who runs the command, for the log."""
     try:
-        return f"command:{getpass.getuser()}"
+        return Occasion(now, f"command:{getpass.getuser()}")
     except (KeyError, OSError):
-        return "command"
+        return Occasion(now, "command")
 
 
 def init_app(app: Flask) -> None:

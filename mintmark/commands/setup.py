@@ -5,7 +5,7 @@ import sys
 import click
 
 from mintmark import people, site
-from mintmark.commands import actor, command
+from mintmark.commands import command, occasion
 from mintmark.database import bring_up_to_date
 from mintmark.errors import FieldError
 from mintmark.fields import read_identifier
@@ -36,10 +36,10 @@ def create_admin(username: str, password_stdin: bool) -> None:
         person = people.find_person(username)
         if person is None:
             values = {"username": username, "password": password, "is_admin": True}
-            people.make(values, now=now, actor=actor())
+            people.make(values, by=occasion(now))
         else:
-            people.revise(person, {"is_admin": True, "live": True}, now=now, actor=actor())
-            people.set_password(person, password, now=now, actor=actor())
+            people.revise(person, {"is_admin": True, "live": True}, by=occasion(now))
+            people.set_password(person, password, by=occasion(now))
         site.close_setup(now=now)
     click.echo(f"{username} is an administrator.")
 

@@ -9,11 +9,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO
 
 import click
 
-from mintmark.commands import actor, command, refuse
+from mintmark.commands import command, occasion, refuse
 from mintmark.web import get_mint
 
 commands = click.Group("site", help="The site file: everything an administrator keeps, as one document.")
@@ -33,7 +33,7 @@ def export_site(file: str) -> None:
     try:
         with _output(file) as output:
             with writing():  # Noted before anything leaves.
-                log.note("site.exported", now=mint.clock(), actor=actor())
+                log.note("site.exported", occasion(mint.clock()))
             for line in site_lines(sealer=mint.settings.sealer):
                 output.write(line.encode())
     except OSError as error:
@@ -56,8 +56,9 @@ def import_site(file: IO[bytes], is_dry: bool, prune: bool, reset_passwords: boo
     text = read_bytes(file.read(MAX_BYTES + 1))
     bring_up_to_date(mint.settings)
     options = Options(prune=prune, reset_passwords=reset_passwords, environ=os.environ)
-    who: dict[str, Any] = {"now": mint.clock(), "actor": actor()}
-    one_import = Import(text, options, sealer=mint.settings.sealer, site_url=mint.settings.site_url, **who)
+    one_import = Import(
+        text, options, sealer=mint.settings.sealer, by=occasion(mint.clock()), site_url=mint.settings.site_url
+    )
     imported = one_import.run(is_dry=is_dry)
     if isinstance(sys.stdout, io.TextIOWrapper):  # What is done is done, whatever this terminal can show.
         sys.stdout.reconfigure(errors="backslashreplace")

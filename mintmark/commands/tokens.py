@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mintmark.commands import actor, command, refuse
+from mintmark.commands import command, occasion, refuse
 from mintmark.errors import BadParameters, CannotIssue, ConfigurationError, FieldError, MintmarkError, NotFound
 from mintmark.web import get_mint
 
@@ -54,7 +54,6 @@ def mint(path: str, username: str, given: list[tuple[str, str]]) -> None:
 def _issue(path: str, username: str, given: list[tuple[str, str]]) -> str:
     """Issue as the token endpoint does. Raises a MintmarkError where this person gets none."""
     from mintmark.assets.params import read_params
-    from mintmark.issue import Occasion
     from mintmark.people import find_person
     from mintmark.readers import see_that_may_fetch
 
@@ -70,7 +69,7 @@ def _issue(path: str, username: str, given: list[tuple[str, str]]) -> str:
         raise NotFound(f"{person.username} is switched off.")
     see_that_may_fetch(asset, reader)
     _see_declared([param["name"] for param in asset.definition["params"]], given)
-    return mint.issue(asset, reader, read_params(asset, given), Occasion(now, actor())).token
+    return mint.issue(asset, reader, read_params(asset, given), occasion(now)).token
 
 
 def _ready_mint() -> "Mint":

@@ -4,10 +4,12 @@ Moments (`…_at`) are whole Unix seconds, but for the log's `at`, which is mill
 Ids are UUIDs as text, random and made by us, for sealed values are bound to them.
 """
 
-from mintmark.models.assets import Access, Asset, Revision, Secret
+from mintmark.models.assets import Access, Asset, FormerPath, Revision, Secret
 from mintmark.models.base import db, writing
+from mintmark.models.counts import TokenCount
 from mintmark.models.log import LogRow
-from mintmark.models.people import Attribute, Group, Membership, Person
+from mintmark.models.people import Attribute, Group, Membership, PasswordLink, Person
+from mintmark.models.search import SearchWord
 from mintmark.models.sessions import Attempt, Session
 from mintmark.models.site import Site
 
@@ -16,14 +18,18 @@ __all__ = [
     "Asset",
     "Attempt",
     "Attribute",
+    "FormerPath",
     "Group",
     "LogRow",
     "Membership",
+    "PasswordLink",
     "Person",
     "Revision",
+    "SearchWord",
     "Secret",
     "Session",
     "Site",
+    "TokenCount",
     "db",
     "writing",
 ]

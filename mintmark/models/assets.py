@@ -1,4 +1,4 @@
-"""Assets with their revisions, secrets and access.
+"""Assets with their revisions, secrets, access and former paths.
 
 A revision is immutable and whole: `definition` holds everything but the secret, which it
 names. `Asset` repeats what is searched by (path, name, live), `Access` who may fetch and
@@ -10,11 +10,19 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from mintmark.models.base import db, new_id
+from mintmark.models.base import by_code_point, db, new_id
+
+
+def _few(name: str, column: str, condition: str, plain: str = "") -> Index:
+    """Return an index over the few rows of a condition, as SQLite and as PostgreSQL write it."""
+    return Index(name, column, sqlite_where=text(condition), postgresql_where=text(plain or condition))
 
 
 class Asset(db.Model):  # type: ignore[name-defined,misc]
-    """What an administrator keeps at a path. `revision` is the number of the current one."""
+    """What an administrator keeps at a path. `revision` is the number of the current one.
+
+    `lifetime`, `weak` and `fingerprint` (of its secret) repeat that revision too.
+    """
 
     __tablename__ = "asset"
     __table_args__ = (
@@ -25,16 +33,44 @@ class Asset(db.Model):  # type: ignore[name-defined,misc]
             sqlite_where=text("trashed_at IS NULL"),
             postgresql_where=text("trashed_at IS NULL"),
         ),
+        # What the dashboard and the lists pick out: few among many.
+        _few("ix_asset_off", "path", "live = 0 AND trashed_at IS NULL", "NOT live AND trashed_at IS NULL"),
+        _few("ix_asset_trash", "trashed_at", "trashed_at IS NOT NULL"),
+        _few("ix_asset_endless", "path", "lifetime IS NULL AND trashed_at IS NULL"),
+        _few("ix_asset_weak", "path", "weak = 1 AND trashed_at IS NULL", "weak AND trashed_at IS NULL"),
+        _few("ix_asset_failing", "path", "failing > 0 AND trashed_at IS NULL"),
+        _few("ix_asset_unseen", "path", "unseen_since IS NOT NULL AND trashed_at IS NULL"),
+        _few("ix_asset_fingerprint", "fingerprint", "trashed_at IS NULL"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    path: Mapped[str] = mapped_column(String(255))
+    path: Mapped[str] = mapped_column(by_code_point(String(255), 255))
     name: Mapped[str] = mapped_column(Text)
     live: Mapped[bool]
     for_everyone: Mapped[bool]
+    lifetime: Mapped[int | None]
+    weak: Mapped[bool]
+    fingerprint: Mapped[str] = mapped_column(String(16))
     revision: Mapped[int]
     created_at: Mapped[int]
     trashed_at: Mapped[int | None]
+    # The first revision that an editor saved since an administrator last looked (mintmark/assets/save.py).
+    unseen_since: Mapped[int | None]
+    # What was found at the last save or look: how many readers would get an error, and all findings as JSON.
+    examined_at: Mapped[int | None]
+    failing: Mapped[int | None]
+    findings: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class FormerPath(db.Model):  # type: ignore[name-defined,misc]
+    """A path that an asset was moved away from, and until when it still answers."""
+
+    __tablename__ = "former_path"
+
+    path: Mapped[str] = mapped_column(by_code_point(String(255), 255), primary_key=True)
+    asset_id: Mapped[str] = mapped_column(ForeignKey("asset.id"), index=True)
+    moved_at: Mapped[int]
+    answers_until: Mapped[int]
 
 
 class Secret(db.Model):  # type: ignore[name-defined,misc]

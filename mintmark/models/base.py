@@ -18,7 +18,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, Engine, event
+from sqlalchemy import BigInteger, Engine, String, Text, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Session as OrmSession
@@ -37,6 +37,11 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base)
 db.Model.registry.update_type_annotation_map({int: BigInteger})  # type: ignore[attr-defined]  # Moments outlast 2038.
 _queues: WeakKeyDictionary[Engine, AbstractContextManager[None]] = WeakKeyDictionary()
+
+
+def by_code_point(kind: String | Text, length: int | None = None) -> Any:
+    """Return a text type whose order is that of its code points on both databases, as prefixes and trees need it."""
+    return kind.with_variant(String(length, collation="C") if length else Text(collation="C"), "postgresql")
 
 
 def queue_of(engine: Engine) -> AbstractContextManager[None]:

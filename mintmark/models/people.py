@@ -6,13 +6,24 @@ from sqlalchemy.orm import Mapped, mapped_column
 from mintmark.models.base import db, new_id
 
 
+def _few(name: str, condition: str, plain: str) -> Index:
+    """Return an index over the few rows of a condition, as SQLite and as PostgreSQL write it."""
+    return Index(name, "username_key", sqlite_where=text(condition), postgresql_where=text(plain))
+
+
 class Person(db.Model):  # type: ignore[name-defined,misc]
-    """Somebody who signs in. Unique without regard to case (`username_key`), issued as typed."""
+    """Somebody who signs in. Unique without regard to case (`username_key`), issued as typed.
+
+    Who was erased keeps id and username, which nobody gets again, and nothing else.
+    """
 
     __tablename__ = "person"
     # Administrators may fetch everything, so they are asked for with the readers of each asset.
     __table_args__ = (
         Index("ix_person_admin", "id", sqlite_where=text("is_admin = 1"), postgresql_where=text("is_admin")),
+        _few("ix_person_off", "live = 0 AND erased_at IS NULL", "NOT live AND erased_at IS NULL"),
+        _few("ix_person_administrators", "is_admin = 1", "is_admin"),
+        _few("ix_person_erased", "erased_at IS NOT NULL", "erased_at IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -29,9 +40,24 @@ class Person(db.Model):  # type: ignore[name-defined,misc]
     attributes: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
     password_hash: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[int]
+    erased_at: Mapped[int | None]
 
     def __repr__(self) -> str:
         return f"<Person {self.id}>"
+
+
+class PasswordLink(db.Model):  # type: ignore[name-defined,misc]
+    """A link with which a person sets a password once; only the hash of what stands in it is kept."""
+
+    __tablename__ = "password_link"
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
+    made_at: Mapped[int]
+    expires_at: Mapped[int]
+
+    def __repr__(self) -> str:
+        return f"<PasswordLink of {self.person_id}>"
 
 
 class Group(db.Model):  # type: ignore[name-defined,misc]

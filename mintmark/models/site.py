@@ -11,7 +11,8 @@ class Site(db.Model):  # type: ignore[name-defined,misc]
 
     `sealed_check` opens with the right sealing key only. `attributes_revision` counts changes
     of the declared attributes, so that prepared templates are checked anew. `set_up_at` is
-    when the first administrator was made; until then the one-time link works.
+    when the first administrator was made; until then the one-time link works. `counted_log_id`
+    is the last log row that stands in the counts of tokens.
     """
 
     __tablename__ = "site"
@@ -21,3 +22,4 @@ class Site(db.Model):  # type: ignore[name-defined,misc]
     sealed_check: Mapped[bytes] = mapped_column(LargeBinary)
     attributes_revision: Mapped[int] = mapped_column(default=0)
     set_up_at: Mapped[int | None]
+    counted_log_id: Mapped[int] = mapped_column(default=0)

@@ -24,7 +24,9 @@ SELECT a.id, a.revision, a.live, site.attributes_revision, s.last_used_at,
        (SELECT CAST(json_group_object(g.id, g.name) AS TEXT) FROM membership m
           JOIN people_group g ON g.id = m.group_id WHERE m.person_id = p.id)
   FROM site
-  LEFT JOIN asset a ON a.path = :path AND a.trashed_at IS NULL
+  LEFT JOIN asset a ON a.trashed_at IS NULL AND a.id = COALESCE(
+       (SELECT here.id FROM asset here WHERE here.path = :path AND here.trashed_at IS NULL),
+       (SELECT f.asset_id FROM former_path f WHERE f.path = :path AND f.answers_until > :now))
   LEFT JOIN session s ON s.id = :session AND s.ended_at IS NULL
         AND s.last_used_at > :used_after AND s.signed_in_at > :signed_in_after AND s.signed_in_at <= :signed_in_by
   LEFT JOIN person p ON p.id = {person} AND p.live

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from mintmark.errors import Busy
+from mintmark.log import Occasion
 from mintmark.models import Site, db, writing
 from mintmark.sealing import Sealer
 from mintmark.site_file.applying import Applying
@@ -38,13 +39,13 @@ class _DryRun(Exception):
 class Import:
     """One import of one file."""
 
-    def __init__(self, text: str, options: Options, *, sealer: Sealer, now: float, actor: str, site_url: str) -> None:
+    def __init__(self, text: str, options: Options, *, sealer: Sealer, by: Occasion, site_url: str) -> None:
         """Read the file. Raises InvalidFields where it cannot be read at all."""
         self._document = Document(text)
-        self._options, self._sealer, self._now, self._actor = options, sealer, now, actor
+        self._options, self._sealer, self._by = options, sealer, by
         self._memory = Memory()
         paths = [entry.key for entry in self._document.sections["assets"]]
-        self._findings = Findings(paths, sealer=sealer, now=now, site_url=site_url)
+        self._findings = Findings(paths, sealer=sealer, now=by.now, site_url=site_url)
 
     def run(self, *, is_dry: bool = False) -> Imported:
         """Take the file over, or only find out what that would do.
@@ -72,7 +73,7 @@ class Import:
             plan = self._plan()
             if plan.changes:
                 passwords = None if is_dry else self._memory.passwords
-                Applying(plan, passwords, sealer=self._sealer, now=self._now, actor=self._actor).do()
+                Applying(plan, passwords, sealer=self._sealer, by=self._by).do()
             if is_dry:
                 warnings = list(self._findings.of(plan, time_limit=1.0))
                 raise _DryRun

@@ -3,7 +3,8 @@
 from flask import Response, g, request
 
 from mintmark.assets.prepare import Prepared
-from mintmark.issue import Mint, Occasion
+from mintmark.issue import Mint
+from mintmark.log import Occasion
 from mintmark.readers import Reader
 
 _EXPOSED = "Mintmark-Request, Mintmark-Reason, Retry-After"
@@ -12,8 +13,8 @@ _EXPOSED = "Mintmark-Request, Mintmark-Reason, Retry-After"
 class Asking:
     """One request as far as it is known; refusals are told and logged with what is known of it."""
 
-    def __init__(self, mint: Mint) -> None:
-        self.mint = mint
+    def __init__(self, mint: Mint, path: str) -> None:
+        self.mint, self.path = mint, path
         self.now = mint.clock()
         self.asset: Prepared | None = None
         self.reader: Reader | None = None
@@ -28,7 +29,8 @@ class Asking:
     def occasion(self) -> Occasion:
         """Return when, by whom and from where."""
         actor = self.reader.id if self.reader else "stranger"
-        return Occasion(self.now, actor, request.remote_addr, g.request_id)
+        former_path = self.path if self.asset and self.asset.path != self.path else None
+        return Occasion(self.now, actor, request.remote_addr, g.request_id, former_path)
 
 
 def finish(asking: Asking, response: Response) -> Response:

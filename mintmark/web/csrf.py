@@ -7,6 +7,7 @@ The token endpoint takes no form token: there the origin decides (mintmark.web.o
 
 import hmac
 import secrets
+from urllib.parse import unquote_to_bytes
 
 from flask import request, session
 
@@ -30,6 +31,11 @@ def csrf_token() -> str:
     return str(session[_FIELD])
 
 
+def keep_csrf_token(token: str) -> None:
+    """Keep the token where the session begins anew for the same person, so that open forms stay good."""
+    session[_FIELD] = token
+
+
 def check_csrf() -> None:
     """Raises FormRefused unless this request comes from a form of ours."""
     words = "This form is too old, or did not come from this site. Go back, load the page again and send it once more."
@@ -37,6 +43,17 @@ def check_csrf() -> None:
         see_origin(request, get_mint().settings)
     except OriginRefused as error:
         raise FormRefused(words) from error
+    _see_text(request.get_data())
     expected, given = session.get(_FIELD), request.form.get(_FIELD, "")
     if not expected or not hmac.compare_digest(str(expected).encode(), given.encode("utf-8", "replace")):
         raise FormRefused(words)
+
+
+def _see_text(body: bytes) -> None:
+    """Raises FormRefused where the fields are not UTF-8: what cannot be read back is not taken (ASVS 1.1.1)."""
+    try:
+        unquote_to_bytes(body).decode("utf-8")
+    except UnicodeDecodeError:
+        raise FormRefused(
+            "This form holds text that is not UTF-8. Load the page again and send it once more."
+        ) from None

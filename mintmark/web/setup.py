@@ -9,7 +9,7 @@ from mintmark.models import writing
 from mintmark.web import get_mint
 from mintmark.web.csrf import check_csrf
 from mintmark.web.next_page import next_page
-from mintmark.web.signin import begin_session
+from mintmark.web.proof import begin_session
 
 bp = Blueprint("setup", __name__)
 

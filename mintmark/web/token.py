@@ -31,7 +31,7 @@ PREFLIGHT_SECONDS = 600
 
 def fetch(path: str) -> Response:
     """Answer a request for the asset at `path`."""
-    asking = Asking(get_mint())
+    asking = Asking(get_mint(), path)
     try:
         return _fetch(asking, path)
     except tuple(ANSWERS) as error:

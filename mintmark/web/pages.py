@@ -1,0 +1,40 @@
+"""All pages of the site, in one list; the token endpoint comes after them, for fixed routes win."""
+
+from importlib import import_module
+
+from flask import Flask
+
+PAGES = (
+    "signin",
+    "setup",
+    "home",
+    "help",
+    "account",
+    "own_sessions",
+    "own_password",
+    "password_link",
+    "preview",
+    "inspect",
+    "admin.dashboard",
+    "admin.assets",
+    "admin.asset",
+    "admin.asset_form",
+    "admin.asset_secret",
+    "admin.asset_moves",
+    "admin.asset_trash",
+    "admin.revisions",
+    "admin.awkward",
+    "admin.preview_other",
+    "admin.people",
+    "admin.person",
+    "admin.groups",
+    "admin.attributes",
+    "admin.records",
+    "nothing",
+)
+
+
+def init_app(app: Flask) -> None:
+    """Register every page."""
+    for name in PAGES:
+        app.register_blueprint(import_module(f"mintmark.web.{name}").bp)
