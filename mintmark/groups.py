@@ -1,14 +1,21 @@
-"""Groups: found by name without regard to case, made, and who is in them."""
+"""Groups: found by name without regard to case, made, renamed, taken away, and who is in them.
 
-from collections.abc import Iterable
+Rule: a group that an asset names, be it in the trash, stays; so its readers are never fewer or
+other people than its page says.
+"""
+
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from mintmark import log
+from mintmark.errors import FieldError, NotFound
 from mintmark.fields import identifier_key
 from mintmark.log import Occasion
-from mintmark.models import Group, Membership, db
+from mintmark.models import Access, Asset, Group, Membership, Person, db
 from mintmark.models.base import new_id
+
+_NAMED = 5  # assets that a refusal names; of more it says so.
 
 
 def ids_by_key() -> dict[str, str]:
@@ -21,6 +28,21 @@ def names_by_id() -> dict[str, str]:
     return {row.id: row.name for row in db.session.execute(select(Group.id, Group.name))}
 
 
+def get_group(group_id: str) -> Group:
+    """Return a group. Raises NotFound."""
+    group = db.session.get(Group, group_id) if "\x00" not in group_id else None
+    if group is None:
+        raise NotFound("There is no such group on this site.")
+    return group
+
+
+def see_name_is_free(name: str, *, but: str | None = None) -> None:
+    """Raises FieldError where another group than `but` (an id) has this name, in whatever case."""
+    other = db.session.scalar(select(Group.id).where(Group.name_key == identifier_key(name)))
+    if other not in (None, but):
+        raise FieldError("is the name of another group", "name")
+
+
 def make(name: str, *, by: Occasion, group_id: str | None = None) -> Group:
     """Make a group; its name is checked and free. The random id is given where it was needed before."""
     group = Group(id=group_id or new_id(), name=name, name_key=identifier_key(name), created_at=int(by.now))
@@ -28,6 +50,16 @@ def make(name: str, *, by: Occasion, group_id: str | None = None) -> Group:
     db.session.flush()
     log.note("group.created", by, detail={"group": group.id, "name": name})
     return group
+
+
+def rename(group: Group, name: str, *, by: Occasion) -> bool:
+    """Give a group another checked name, issued from now on; tell whether it was another. Raises FieldError."""
+    if name == group.name:
+        return False
+    see_name_is_free(name, but=group.id)
+    before, group.name, group.name_key = group.name, name, identifier_key(name)
+    log.note("group.revised", by, detail={"group": group.id, "name": name, "was": before})
+    return True
 
 
 def respell(group_id: str, name: str) -> None:
@@ -61,3 +93,61 @@ def set_of_person(person_id: str, wanted: Iterable[str]) -> bool:
         db.session.execute(delete(Membership).where(Membership.person_id == person_id, Membership.group_id.in_(gone)))
     db.session.add_all(Membership(person_id=person_id, group_id=group_id) for group_id in wanted - current)
     return wanted != current
+
+
+def add_people(group: Group, usernames: Sequence[str], *, by: Occasion) -> int:
+    """Put people into a group by their names; return how many were not in it.
+
+    Raises FieldError with all names that nobody has; then nobody was put in.
+    """
+    keys = {identifier_key(name): name for name in usernames}
+    found = select(Person.username_key, Person.id).where(Person.username_key.in_(keys), Person.erased_at.is_(None))
+    ids = {row.username_key: row.id for row in db.session.execute(found)}
+    if unknown := [name for key, name in keys.items() if key not in ids]:
+        raise FieldError("hold names that nobody has: " + ", ".join(f"“{name}”" for name in unknown), "usernames")
+    members = select(Membership.person_id).where(Membership.group_id == group.id)
+    new = sorted(set(ids.values()) - set(db.session.scalars(members.where(Membership.person_id.in_(ids.values())))))
+    join((person_id, group.id) for person_id in new)
+    for person_id in new:
+        _note_membership(person_id, by)
+    return len(new)
+
+
+def take_out(group: Group, person_id: str, *, by: Occasion) -> bool:
+    """Take one person out of a group; tell whether they were in it."""
+    if group.id not in of_person(person_id):
+        return False
+    leave([(person_id, group.id)])
+    _note_membership(person_id, by)
+    return True
+
+
+def _note_membership(person_id: str, by: Occasion) -> None:
+    log.note("person.revised", by, person=person_id, detail={"fields": ["groups"]})
+
+
+def see_is_unnamed(group: Group) -> None:
+    """Raises FieldError where an asset, be it in the trash, names the group in its present revision."""
+    statement = select(Asset.path, Asset.trashed_at).distinct().join(Access, Access.asset_id == Asset.id)
+    rows = db.session.execute(statement.where(Access.group_id == group.id).order_by(Asset.path).limit(_NAMED + 1)).all()
+    if rows:
+        named = [f"`{row.path}`" + (" (in the trash)" if row.trashed_at else "") for row in rows[:_NAMED]]
+        more = " and more" if len(rows) > _NAMED else ""
+        raise FieldError(f"is named by {', '.join(named)}{more}; take it out of these first", "group")
+
+
+def empty_some(group: Group, *, most: int) -> int:
+    """Take out some of a group’s people, for many at once hold everybody up; return how many there were."""
+    some = select(Membership.person_id).where(Membership.group_id == group.id).limit(most)
+    ids = list(db.session.scalars(some))
+    db.session.execute(delete(Membership).where(Membership.group_id == group.id, Membership.person_id.in_(ids)))
+    return len(ids)
+
+
+def remove(group: Group, *, by: Occasion) -> None:
+    """Take a group away that was emptied before. Raises FieldError where an asset names it."""
+    see_is_unnamed(group)
+    db.session.execute(delete(Membership).where(Membership.group_id == group.id))
+    db.session.delete(group)
+    db.session.flush()
+    log.note("group.removed", by, detail={"group": group.id, "name": group.name})

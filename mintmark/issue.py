@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from mintmark import payload
 from mintmark.assets.prepare import Prepared, PreparedAssets, load_prepared, template_fault
 from mintmark.config import Settings
+from mintmark.counts import keep_up
 from mintmark.errors import CannotIssue
 from mintmark.log import Occasion, to_json
 from mintmark.models.base import queue_of
@@ -43,8 +44,9 @@ class Mint:
         self.settings = settings
         self.clock = clock
         self.wire = Wire(engine)
-        self.recorder = Recorder(self.wire, queue_of(engine))
-        self.prepared = PreparedAssets(partial(load_prepared, engine, settings.sealer))
+        self.recorder = Recorder(self.wire, queue_of(engine), partial(keep_up, engine, clock))
+        self._load = partial(load_prepared, engine, settings.sealer)
+        self.prepared = PreparedAssets(self._load)
         self.fuse = Fuse(settings.redis_url)
 
     def look_up(
@@ -71,6 +73,10 @@ class Mint:
             return asset, None
         is_due = session is not None and is_touch_due(last_used_at, now, self.settings)
         return asset, reader_of(columns, {"session": session, "now": int(now)} if is_due else None)
+
+    def prepare(self, asset_id: str, revision: int) -> Prepared:
+        """Return a revision of an asset, live or not, as it would issue now. Raises Busy."""
+        return self._load(asset_id, revision)
 
     def issue(
         self,
@@ -149,13 +155,32 @@ def make_token(
     claims = make_claims(asset, reader, params, now, site_url, sources)
     assert asset.signer is not None  # noqa: S101 — for the type checker: an asset without a fault has one.
     token = asset.signer.sign(claims)
-    if len(token) > payload.MAX_TOKEN_CHARACTERS:
+    _see_size(len(token))
+    return Issued(token, claims)
+
+
+def make_sample(
+    asset: Prepared,
+    reader: Reader,
+    params: Mapping[str, str],
+    now: float,
+    site_url: str,
+    sources: dict[Any, Any],
+) -> dict[str, Any]:
+    """Return the claims that `make_token` would sign, and sign nothing. Raises CannotIssue wherever it would."""
+    claims = make_claims(asset, reader, params, now, site_url, sources)
+    assert asset.signer is not None  # noqa: S101 — for the type checker: an asset without a fault has one.
+    _see_size(asset.signer.size_of(claims))
+    return claims
+
+
+def _see_size(characters: int) -> None:
+    if characters > payload.MAX_TOKEN_CHARACTERS:
         raise CannotIssue(
             "token_too_large",
-            f"The token has {len(token)} characters; at most {payload.MAX_TOKEN_CHARACTERS} are possible.",
+            f"The token has {characters} characters; at most {payload.MAX_TOKEN_CHARACTERS} are possible.",
             hint="Leave out what the relying party does not need, or shorten it with `truncate`.",
         )
-    return Issued(token, claims)
 
 
 def make_claims(

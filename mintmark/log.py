@@ -89,10 +89,15 @@ def export() -> Iterator[str]:
     """Yield every row as one line of JSON, oldest first."""
     rows = db.session.execute(select(LogRow).order_by(LogRow.id).execution_options(yield_per=1000)).scalars()
     for row in rows:
-        values = {name: getattr(row, name) for name in COLUMNS}
-        values["at"] = iso(row.at / 1000)
-        values["detail"] = json.loads(row.detail) if row.detail else None
-        yield to_json(values)
+        yield to_json(values_of(row))
+
+
+def values_of(row: Any) -> dict[str, Any]:
+    """Return a row as it leaves: its columns, the moment in UTC, the detail as the JSON value that it is."""
+    values = {name: getattr(row, name) for name in COLUMNS}
+    values["at"] = iso(row.at / 1000)
+    values["detail"] = json.loads(row.detail) if row.detail else None
+    return values
 
 
 def say(event: str, **fields: Any) -> None:

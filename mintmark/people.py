@@ -1,19 +1,25 @@
-"""People: found, made, changed, and given a password."""
+"""People: found, made, changed, given a password, and erased.
+
+Rule: a site keeps a live administrator, and who was erased keeps nothing but id and username,
+which nobody gets again. Whoever may take an administrator away holds the lock of `get_locked`
+first, so that of two at once the second sees what the first did.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import delete, exists, insert, select, update
 
 from mintmark import groups, log, search
-from mintmark.errors import FieldError
+from mintmark.errors import FieldError, NotFound
 from mintmark.fields import identifier_key, is_same, read_identifier
 from mintmark.log import Occasion
-from mintmark.models import Person, Session, db
+from mintmark.models import PasswordLink, Person, Session, Site, db
 from mintmark.models.base import new_id
 from mintmark.passwords import hash_password
 
 FIELDS = "username email first_name last_name display_name is_admin live roles permissions attributes".split()
+ERASED = "belonged to somebody who was erased, and is never given again"
 _SEARCHED = frozenset({"username", "email", "first_name", "last_name", "display_name"})
 
 
@@ -31,15 +37,42 @@ def lock_person(person_id: str) -> Person | None:
     return db.session.get(Person, person_id, populate_existing=True, with_for_update=True)
 
 
-def has_administrator() -> bool:
-    """Tell whether there is a live administrator."""
-    return bool(db.session.scalar(select(exists().where(Person.is_admin, Person.live))))
+def get_locked(person_id: str) -> Person:
+    """Return a person for a change by a form. Raises NotFound.
+
+    The site is locked before the person, always in this order: two who each take away the other
+    administrator do so one after the other, and neither waits for the other for ever.
+    """
+    db.session.execute(select(Site.id).with_for_update())
+    person = lock_person(person_id) if "\x00" not in person_id else None
+    if person is None:
+        raise NotFound("There is no such person on this site.")
+    return person
+
+
+def has_administrator(*, but: str | None = None) -> bool:
+    """Tell whether there is a live administrator, other than the person of the id `but`."""
+    return bool(db.session.scalar(select(exists().where(Person.is_admin, Person.live, Person.id != (but or "")))))
+
+
+def see_may_go(person: Person, *, by: Occasion, field: str) -> None:
+    """Raises FieldError where somebody would switch off, erase or unmake themselves or the last live administrator."""
+    if by.actor == person.id:
+        raise FieldError("is you; another administrator has to do this", field)
+    if person.is_admin and person.live and not has_administrator(but=person.id):
+        raise FieldError("is the last live administrator; make another one first", field)
+
+
+def see_username_is_free(username: str) -> None:
+    """Raises FieldError where somebody has, or had, this name; an erased person’s is never given again."""
+    other = find_person(username)
+    if other is not None:
+        raise FieldError("is taken" if other.erased_at is None else ERASED, "username")
 
 
 def make(values: dict[str, Any], *, by: Occasion) -> Person:
-    """Make a person of checked values (FIELDS, `id`, `password`, `groups` as ids). Raises FieldError."""
-    if find_person(values["username"]):
-        raise FieldError("is taken", "username")
+    """Make a person of checked values (FIELDS, `id`, `password` or its hash, `groups` as ids). Raises FieldError."""
+    see_username_is_free(values["username"])
     if values.get("password") is not None:
         values = {**values, "password_hash": hash_password(values["password"])}
     [person_id] = make_many([values], by=by)
@@ -78,12 +111,16 @@ def _entry(person_id: str, values: dict[str, Any]) -> search.Entry:
 
 
 def revise(person: Person, values: dict[str, Any], *, by: Occasion, also: Sequence[str] = ()) -> list[str]:
-    """Change the given fields of a person; return the names of those that were different.
+    """Change the given fields of a person; return the names of those that were different. Raises FieldError.
 
     `also` names what the caller changed itself (an import puts many people into groups at once), for the log.
     Who is switched off, or is made or unmade administrator, is signed out everywhere (ASVS 7.2.4, 7.4.2).
     """
+    if person.erased_at is not None:
+        raise FieldError("was erased, and cannot be changed", "username")
     changed = [name for name in FIELDS if name in values and not is_same(getattr(person, name), values[name])]
+    if "username" in changed and identifier_key(values["username"]) != person.username_key:
+        see_username_is_free(values["username"])
     for name in changed:
         setattr(person, name, values[name])
     if "username" in changed:
@@ -106,8 +143,9 @@ def set_password(person: Person, password: str, *, by: Occasion) -> None:
 
 
 def set_password_hash(person: Person, password_hash: str, *, by: Occasion) -> None:
-    """Set a password that was hashed before, so that no transaction waits for the work."""
+    """Set a password that was hashed before, so that no transaction waits for the work; links to set one are dead."""
     person.password_hash = password_hash
+    db.session.execute(delete(PasswordLink).where(PasswordLink.person_id == person.id))
     end_sessions(person.id, now=by.now)
     log.note("person.password_set", by, person=person.id)
 
@@ -125,3 +163,23 @@ def end_sessions(person_id: str, *, now: float) -> None:
     """End every session of a person."""
     live = (Session.person_id == person_id) & Session.ended_at.is_(None)
     db.session.execute(update(Session).where(live).values(ended_at=int(now)))
+
+
+def erase(person: Person, *, by: Occasion) -> None:
+    """Empty a person for ever. Raises FieldError where it is oneself, the last administrator, or done already.
+
+    The id stays for the log, the username so that nobody takes the place of somebody who was trusted.
+    """
+    if person.erased_at is not None:
+        raise FieldError("was erased already", "confirmed")
+    see_may_go(person, by=by, field="confirmed")
+    for name in ("email", "first_name", "last_name", "display_name", "password_hash"):
+        setattr(person, name, None)
+    person.roles, person.permissions, person.attributes = [], [], {}
+    person.is_admin, person.live, person.erased_at = False, False, int(by.now)
+    groups.set_of_person(person.id, ())
+    search.forget(search.PERSON, [person.id])
+    db.session.execute(delete(PasswordLink).where(PasswordLink.person_id == person.id))
+    end_sessions(person.id, now=by.now)
+    db.session.execute(update(Session).where(Session.person_id == person.id).values(address=None, device=None))
+    log.note("person.erased", by, person=person.id)

@@ -24,10 +24,15 @@ class Reader:
     touched: Mapping[str, Any] | None = None
 
 
-def see_that_may_fetch(asset: Prepared, reader: Reader) -> None:
-    """Readers, editors of the asset and administrators may fetch. Raises NotAReader."""
+def may_fetch(asset: Prepared, reader: Reader) -> bool:
+    """Readers, editors of the asset and administrators may fetch."""
     groups = reader.groups.keys()
-    if not (asset.for_everyone or reader.is_admin or asset.readers & groups or asset.editors & groups):
+    return bool(asset.for_everyone or reader.is_admin or asset.readers & groups or asset.editors & groups)
+
+
+def see_that_may_fetch(asset: Prepared, reader: Reader) -> None:
+    """Raises NotAReader unless somebody may fetch."""
+    if not may_fetch(asset, reader):
         raise NotAReader(f"This person is not among the readers of {asset.path}.")
 
 

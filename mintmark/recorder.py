@@ -2,18 +2,21 @@
 
 One thread per process takes every row that waits, writes them in one transaction and tells
 those who wait. A commit to disk costs the same for one row as for twenty, so this is what
-makes `synchronous=FULL` affordable. A token leaves only after `record` has returned.
+makes `synchronous=FULL` affordable. A token leaves only after `record` has returned. Once a
+minute, while there are tokens, another thread counts them: nobody waits for that.
 """
 
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from mintmark.errors import NotRecorded
 from mintmark.models.base import BUSY_SECONDS
 from mintmark.models.wire import RowRefused, Wire
+
+_COUNT_EVERY = 60.0  # seconds
 
 
 class _Entry:
@@ -27,10 +30,11 @@ class _Entry:
 
 
 class Recorder:
-    """Hands rows to its thread, which starts with the first row."""
+    """Hands rows to its thread, which starts with the first row; now and then it has them counted."""
 
-    def __init__(self, wire: Wire, turn: AbstractContextManager[None]) -> None:
-        self._wire, self._turn = wire, turn
+    def __init__(self, wire: Wire, turn: AbstractContextManager[None], count: Callable[[], None]) -> None:
+        self._wire, self._turn, self._count = wire, turn, count
+        self._counted_at = time.monotonic()
         self._waiting: list[_Entry] = []
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -56,6 +60,7 @@ class Recorder:
                 while not self._waiting:
                     self._changed.wait()
             self._commit_waiting()
+            self._count_now_and_then()
 
     def _commit_waiting(self) -> None:
         """Take a turn first and the rows then, so that whoever came meanwhile is in the same commit."""
@@ -82,6 +87,12 @@ class Recorder:
                 self._write([entry])
         else:
             _finish(entries, None)
+
+    def _count_now_and_then(self) -> None:
+        if time.monotonic() - self._counted_at >= _COUNT_EVERY:
+            self._counted_at = time.monotonic()
+            with suppress(RuntimeError):  # No more threads at this moment: tokens go on, and are counted later.
+                threading.Thread(target=self._count, name="counter", daemon=True).start()
 
     def _take(self) -> list[_Entry]:
         with self._changed:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, true
 from sqlalchemy.orm import aliased
 
 from mintmark.models import SearchWord, db
@@ -18,6 +18,7 @@ ASSET, PERSON = "asset", "person"
 MAX_WORDS = 5  # of a query; the rest is not looked at.
 _WORD_CHARACTERS, _MAX_WORDS_KEPT = 60, 40
 _RARE = 1_000
+_MOST_TRIED = 3_000
 _SEPARATORS = re.compile(r"[\W_]+")
 _LAST = "\U0010ffff"
 
@@ -39,11 +40,19 @@ class Hit:
     place: str
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of what was found; `next_place` is where to go on, None where there is no more."""
+
+    hits: list[Hit]
+    next_place: str | None
+
+
 def words_of(texts: Iterable[str | None]) -> set[str]:
     """Return the words of texts in small letters; an e-mail address is a word too."""
     found: set[str] = set()
     for text in texts:
-        for piece in (text or "").casefold().split():
+        for piece in (text or "").replace("\x00", " ").casefold().split():
             found |= {piece, *_SEPARATORS.split(piece)} if "@" in piece else {*_SEPARATORS.split(piece)}
     return set(sorted(word[:_WORD_CHARACTERS] for word in found if word)[:_MAX_WORDS_KEPT])
 
@@ -73,22 +82,42 @@ def find(kind: str, query: str, *, after: str = "", limit: int) -> list[Hit]:
 
     At most seven statements. A query without any word finds nothing.
     """
-    wanted = sorted(words_of([query]), key=len, reverse=True)[:MAX_WORDS]
+    wanted = _wanted(query)
     if not wanted:
         return []
-    first = min(wanted, key=lambda word: _amount(kind, word)) if len(wanted) > 1 else wanted[0]
-    statement = select(SearchWord.word, SearchWord.label, SearchWord.entry_id).where(_begins(SearchWord, kind, first))
-    statement = statement.where(~_has_earlier(kind, first), *(_has(kind, word) for word in wanted if word != first))
-    if after:
-        statement = statement.where(_is_behind(after))
-    rows = db.session.execute(
-        statement.order_by(SearchWord.word, SearchWord.label, SearchWord.entry_id).limit(limit)
-    ).all()
-    return [Hit(row.entry_id, "\x1f".join(row)) for row in rows]
+    first = _rarest(kind, wanted)
+    return _hits(
+        _met(SearchWord, kind, first, wanted).where(_begins(SearchWord, kind, first), _is_behind(after)),
+        SearchWord,
+        limit,
+    )
 
 
-def _begins(words: Any, kind: str, prefix: str) -> ColumnElement[bool]:
-    return and_(words.kind == kind, words.word >= prefix, words.word < prefix + _LAST)
+def find_page(kind: str, query: str, *, after: str = "", limit: int) -> Found:
+    """Return a page as `find` does, in bounded time: where two common words seldom meet, only some are tried.
+
+    So a page may hold fewer than `limit`, or nothing, and still say where to go on. At most eight statements.
+    """
+    wanted = _wanted(query)
+    if not wanted:
+        return Found([], None)
+    first = _rarest(kind, wanted)
+    next_ones = select(SearchWord).where(_begins(SearchWord, kind, first), _is_behind(after))
+    next_ones = next_ones.order_by(*_order(SearchWord)).limit(_MOST_TRIED)
+    tried = aliased(SearchWord, next_ones.subquery())
+    hits = _hits(_met(tried, kind, first, wanted), tried, limit + 1)
+    if len(hits) > limit:
+        return Found(hits[:limit], hits[limit - 1].place)
+    last = db.session.scalar(next_ones.offset(_MOST_TRIED - 1).limit(1))
+    return Found(hits, None if last is None else _place(last))
+
+
+def _wanted(query: str) -> list[str]:
+    return sorted(words_of([query]), key=len, reverse=True)[:MAX_WORDS]
+
+
+def _rarest(kind: str, wanted: Sequence[str]) -> str:
+    return min(wanted, key=lambda word: _amount(kind, word)) if len(wanted) > 1 else wanted[0]
 
 
 def _amount(kind: str, prefix: str) -> int:
@@ -97,20 +126,44 @@ def _amount(kind: str, prefix: str) -> int:
     return db.session.scalar(select(func.count()).select_from(some)) or 0
 
 
-def _has(kind: str, prefix: str) -> ColumnElement[bool]:
+def _met(words: Any, kind: str, first: str, wanted: Sequence[str]) -> Select[Any]:
+    """Ask for those among `words`, which begin with `first`, that have all the others, each entry once."""
+    others = [_has(words, kind, word) for word in wanted if word != first]
+    return select(words.word, words.label, words.entry_id).where(~_has_earlier(words, kind, first), *others)
+
+
+def _hits(statement: Select[Any], words: Any, limit: int) -> list[Hit]:
+    rows = db.session.execute(statement.order_by(*_order(words)).limit(limit)).all()
+    return [Hit(row.entry_id, _place(row)) for row in rows]
+
+
+def _order(words: Any) -> tuple[Any, Any, Any]:
+    return words.word, words.label, words.entry_id
+
+
+def _place(row: Any) -> str:
+    return "\x1f".join((row.word, row.label, row.entry_id))
+
+
+def _begins(words: Any, kind: str, prefix: str) -> ColumnElement[bool]:
+    return and_(words.kind == kind, words.word >= prefix, words.word < prefix + _LAST)
+
+
+def _has(words: Any, kind: str, prefix: str) -> ColumnElement[bool]:
     other = aliased(SearchWord)
-    return exists().where(other.entry_id == SearchWord.entry_id, _begins(other, kind, prefix))
+    return exists().where(other.entry_id == words.entry_id, _begins(other, kind, prefix))
 
 
-def _has_earlier(kind: str, prefix: str) -> ColumnElement[bool]:
+def _has_earlier(words: Any, kind: str, prefix: str) -> ColumnElement[bool]:
     """Tell whether the same entry was met already, by another word of this beginning."""
     other = aliased(SearchWord)
-    return exists().where(
-        other.entry_id == SearchWord.entry_id, other.kind == kind, other.word >= prefix, other.word < SearchWord.word
-    )
+    is_earlier = and_(other.word >= prefix, other.word < words.word)
+    return exists().where(other.entry_id == words.entry_id, other.kind == kind, is_earlier)
 
 
 def _is_behind(place: str) -> ColumnElement[bool]:
+    if not place:
+        return true()
     word, label, entry_id = (place.split("\x1f") + ["", ""])[:3]
     return or_(
         SearchWord.word > word,

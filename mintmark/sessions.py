@@ -3,9 +3,11 @@
 The two time limits are computed here, once, for the page's door and for the token's.
 """
 
+import hashlib
 import secrets
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from mintmark import log
 from mintmark.config import Settings
@@ -13,6 +15,7 @@ from mintmark.log import Occasion
 from mintmark.models import Person, Session, db
 
 _MAX_DEVICE = 255
+MOST_LISTED = 50
 MAX_SKEW = 60  # A session begun later than that from now was begun by a clock that was wrong.
 
 
@@ -39,17 +42,54 @@ def end(session_id: str, *, now: float) -> None:
 
 def find_person_in_session(session_id: str, *, now: float, settings: Settings) -> tuple[Person, Session] | None:
     """Return the live person of a live session."""
-    used_after, signed_in_after = limits(now, settings)
     statement = (
         select(Person, Session)
         .join(Session, Session.person_id == Person.id)
-        .where(Session.id == session_id, Session.ended_at.is_(None), Person.live)
-        .where(
-            Session.last_used_at > used_after, Session.signed_in_at.between(signed_in_after + 1, int(now) + MAX_SKEW)
-        )
+        .where(Session.id == session_id, Person.live, *_is_live(now, settings))
     )
     found = db.session.execute(statement).first()
     return (found[0], found[1]) if found else None
+
+
+def list_live(person_id: str, *, now: float, settings: Settings) -> tuple[list[Session], int]:
+    """Return the live sessions of a person, those used last first, at most MOST_LISTED, and how many there are."""
+    those = (Session.person_id == person_id, *_is_live(now, settings))
+    statement = select(Session).where(*those).order_by(Session.last_used_at.desc(), Session.id).limit(MOST_LISTED)
+    amount = db.session.scalar(select(func.count()).select_from(Session).where(*those))
+    return list(db.session.scalars(statement)), amount or 0
+
+
+def handle_of(session_id: str) -> str:
+    """Return what names a session on a page: whoever has its id has the session."""
+    return hashlib.sha256(session_id.encode()).hexdigest()
+
+
+def end_by_handle(person_id: str, handle: str, *, by: Occasion) -> bool:
+    """End one session of a person, named by its handle; tell whether there was one."""
+    live = (Session.person_id == person_id) & Session.ended_at.is_(None)
+    found = next(
+        (each for each in db.session.scalars(select(Session.id).where(live)) if handle_of(each) == handle), None
+    )
+    return found is not None and _end_those(person_id, Session.id == found, by) == 1
+
+
+def end_others(person_id: str, kept_id: str, *, by: Occasion) -> int:
+    """End every session of a person but one; return how many there were."""
+    return _end_those(person_id, Session.id != kept_id, by)
+
+
+def _end_those(person_id: str, those: ColumnElement[bool], by: Occasion) -> int:
+    live = (Session.person_id == person_id) & Session.ended_at.is_(None)
+    ended: Any = db.session.execute(update(Session).where(live, those).values(ended_at=int(by.now)))
+    if ended.rowcount:
+        log.note("person.sessions_ended", by, person=person_id, detail={"amount": ended.rowcount})
+    return int(ended.rowcount)
+
+
+def _is_live(now: float, settings: Settings) -> list[ColumnElement[bool]]:
+    used_after, signed_in_after = limits(now, settings)
+    began_in_time = Session.signed_in_at.between(signed_in_after + 1, int(now) + MAX_SKEW)
+    return [Session.ended_at.is_(None), Session.last_used_at > used_after, began_in_time]
 
 
 def limits(now: float, settings: Settings) -> tuple[int, int]:

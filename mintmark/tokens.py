@@ -12,17 +12,24 @@ from typing import Any, NoReturn
 
 import jwt
 from jwt.algorithms import Algorithm
-from jwt.utils import base64url_decode, base64url_encode
+from jwt.utils import base64url_encode
 
-from mintmark.errors import FieldError, KeyUnusable
+from mintmark.errors import FieldError, KeyUnusable, MintmarkError
 from mintmark.fields import read_text
+from mintmark.unverified import UnverifiedToken, read_unverified
 
-# algorithm → the shortest secret in bytes that RFC 7518 §3.2 allows.
+# algorithm → the shortest secret in bytes that RFC 7518 §3.2 allows: as many as a signature has.
 SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 ALGORITHMS = tuple(SECRET_BYTES)
 MIN_WEAK_BYTES = 8
 _FORBIDDEN_HEADERS = {"alg", "b64", "crit", "enc", "zip", "jku", "jwk"}
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+class NotSigned(MintmarkError):
+    """A token was not signed with this key and this algorithm."""
+
+    code = "not_signed"
 
 
 class Signer:
@@ -38,8 +45,8 @@ class Signer:
         except jwt.PyJWTError as error:
             raise KeyUnusable("The secret cannot sign.") from error
         # `alg` last: no header of an asset may override it (security of PyJWT's `headers=`).
-        header = {"typ": "JWT", **headers, "alg": algorithm}
-        self._header = base64url_encode(_encode(header).encode())
+        self.header = {"typ": "JWT", **headers, "alg": algorithm}
+        self._header = base64url_encode(_encode(self.header).encode())
 
     def __repr__(self) -> str:
         return f"<Signer {self.algorithm}>"
@@ -49,16 +56,33 @@ class Signer:
         signing_input = self._header + b"." + base64url_encode(_encode(claims).encode())
         return (signing_input + b"." + base64url_encode(self._hmac.sign(signing_input, self._key))).decode("ascii")
 
-    def verify(self, token: str) -> dict[str, Any]:
-        """Return the claims of a token that this very signer made. Raises jwt.InvalidSignatureError.
+    def size_of(self, claims: Mapping[str, Any]) -> int:
+        """Return how many characters the token of these claims would have, without making it."""
+        claims_bytes, signature_bytes = len(_encode(claims).encode()), SECRET_BYTES[self.algorithm]
+        return len(self._header) + 2 + _base64url_size(claims_bytes) + _base64url_size(signature_bytes)
+
+    def has_signed(self, token: UnverifiedToken) -> bool:
+        """Tell whether the signature is that of this key.
+
+        A key is for one algorithm, and a header that says another is not believed to be ours (RFC 8725 §3.1);
+        nor is one that demands what we do not know (`crit`, RFC 7515 §4.1.11).
+        """
+        if token.unverified_algorithm != self.algorithm or "crit" in token.unverified_header:
+            return False
+        return self._hmac.verify(token.signing_input, self._key, token.unverified_signature)
+
+    def verify(self, token: UnverifiedToken) -> dict[str, Any]:
+        """Return the claims of a token that was signed with this key. Raises NotSigned.
 
         Only the signature is held to account: times and audience are the relying party's to check.
         """
-        signing_input, _, signature = token.encode("ascii").rpartition(b".")
-        if not self._hmac.verify(signing_input, self._key, base64url_decode(signature)):
-            raise jwt.InvalidSignatureError("Signature verification failed")
-        claims: dict[str, Any] = json.loads(base64url_decode(signing_input.partition(b".")[2]))
-        return claims
+        if not self.has_signed(token):
+            raise NotSigned("The token was not signed with this secret.")
+        return token.unverified_claims
+
+
+def _base64url_size(amount: int) -> int:
+    return (amount * 4 + 2) // 3
 
 
 def read_algorithm(text: str) -> str:
@@ -82,8 +106,8 @@ def trial(algorithm: str, secret: bytes) -> None:
     """Sign and verify once, as every token will be. Raises FieldError where the secret is a key file."""
     try:
         signer = Signer(algorithm, secret, {})
-        signer.verify(signer.sign({"trial": True}))
-    except (KeyUnusable, jwt.InvalidSignatureError):
+        signer.verify(read_unverified(signer.sign({"trial": True})))
+    except (KeyUnusable, NotSigned):
         refuse_key_file()
 
 

@@ -1,4 +1,4 @@
-// Adds a Copy button to every [data-copy] block; without script its text can still be selected by hand.
+// Adds a Copy button to every [data-copy] block: for its field, or its code. Without script both can be selected by hand.
 "use strict";
 
 (() => {
@@ -9,6 +9,7 @@
   document.getElementById("main").append(status);
 
   function select(code) {
+    if (code.select) return code.select();
     const range = document.createRange();
     range.selectNodeContents(code);
     const selection = getSelection();
@@ -19,7 +20,7 @@
   // The clipboard needs https or this machine itself; else the old command, else the person's own keys.
   async function copy(code) {
     try {
-      await navigator.clipboard.writeText(code.textContent);
+      await navigator.clipboard.writeText(code.value ?? code.textContent);
       return "Copied";
     } catch {
       select(code);
@@ -39,7 +40,7 @@
     button.addEventListener("click", async () => {
       clearTimeout(timer);
       status.textContent = "";
-      word.textContent = await copy(block.querySelector("code"));
+      word.textContent = await copy(block.querySelector("input") ?? block.querySelector("code"));
       status.textContent = word.textContent;
       timer = setTimeout(() => {
         word.textContent = "Copy";

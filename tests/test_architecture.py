@@ -18,6 +18,7 @@ PURE = (
     "mintmark.errors",
     "mintmark.moment",
     "mintmark.fields",
+    "mintmark.unverified",
 )
 
 
@@ -77,15 +78,15 @@ def is_within_any(names, library):
 
 FLOORS = [
     "errors moment",
-    "paths fields sealing instance addresses payload",
-    "config tokens passwords",
+    "paths fields sealing instance addresses payload unverified",
+    "config tokens passwords claims_shown",
     "models",
     "log",
     "throttle search",
     "groups attributes sessions",
-    "people assets",
-    "recorder readers site",
-    "issue who",
+    "people people_listing assets",
+    "recorder readers site counts",
+    "issue who records",
     "examine database",
     "site_file",
     "web",
@@ -170,7 +171,7 @@ def test_readme_lists_every_event_and_command(sqlite_house):
 
     readme = (ROOT / "README.md").read_text()
     assert dict(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \| (.*) \|$", readme, re.M)) == EVENTS
-    for name in ("init", "create-admin", "site export", "site import", "mint", "check", "log export"):
+    for name in ("init", "create-admin", "site export", "site import", "mint", "check", "log export", "log archive"):
         assert f"| `{name}" in readme
         assert sqlite_house.run(*name.split(), "--help").exit_code == 0
 

@@ -99,9 +99,9 @@ def test_no_canary_is_found_anywhere_after_a_full_run(house, tmp_path, capfd, ca
 
 
 def test_a_bug_shows_its_id_and_nothing_else(sqlite_house, capfd, monkeypatch):
-    from mintmark.web import signin
+    from mintmark.web import proof
 
-    monkeypatch.setattr(signin, "find_person", lambda name: 1 / 0)
+    monkeypatch.setattr(proof, "find_person", lambda name: 1 / 0)
     client = sqlite_house.client()
     page = client.get("/login")
 

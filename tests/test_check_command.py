@@ -6,7 +6,7 @@ import sys
 import pytest
 from sqlalchemy import event
 
-from mintmark.assets import listing, save
+from mintmark.assets import listing, save, trash
 from mintmark.models import Secret, db, writing
 from tests.conftest import SECRET
 from tests.making import change_asset, make_asset, make_attribute, make_group, make_person
@@ -140,7 +140,7 @@ def test_an_asset_in_the_trash_is_not_looked_at(house):
     make_person(house, "lacks")
     make_asset(house, PATH, SURNAME)
     with house.app.app_context(), writing():
-        save.trash(save.find_asset(PATH), by=house.by())
+        trash.trash(save.find_asset(PATH), by=house.by())
     assert check(house) == (0, ["0 assets, 0 errors, 0 warnings"], [])
 
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import event
 
 from mintmark import people
-from mintmark.assets import save
+from mintmark.assets import save, trash
 from mintmark.examine import warnings_of
 from mintmark.models import Person, Revision, Secret, db, writing
 from tests.conftest import SECRET
@@ -80,7 +80,7 @@ def test_a_shared_secret_in_the_trash_is_not_pointed_out(sqlite_house):
     make_asset(sqlite_house, PATH)
     make_asset(sqlite_house, "integrations/chat")
     with sqlite_house.app.app_context(), writing():
-        save.trash(save.find_asset("integrations/chat"), by=sqlite_house.by())
+        trash.trash(save.find_asset("integrations/chat"), by=sqlite_house.by())
     assert warned(sqlite_house) == {}
 
 

@@ -98,12 +98,12 @@ def test_what_is_no_path_is_refused(made):
 
 
 def test_an_asset_that_is_switched_off_or_in_the_trash_is_refused(made):
-    from mintmark.assets import save
+    from mintmark.assets import save, trash
 
     change_asset(made, PATH, live=False)
     assert refused(made, PATH, "--as", "ada") == f"{PATH}: This asset is switched off."
     with made.app.app_context(), writing():
-        save.trash(save.find_asset(PATH), by=made.by())
+        trash.trash(save.find_asset(PATH), by=made.by())
     assert refused(made, PATH, "--as", "ada") == f"{PATH}: There is no asset at this path."
 
 

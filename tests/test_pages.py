@@ -5,10 +5,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from flask import render_template
+from flask import flash, render_template
 
 from mintmark import site
-from tests.conftest import SECRET, House
+from tests.conftest import House
 from tests.making import make_asset, make_group, make_person
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -98,6 +98,7 @@ def pages(sqlite_house):
         "first steps": ada.get("/"),
         "nothing yet": ben.get("/"),
         "after the last": ben.get("/?after=z"),
+        "help": ben.get("/help"),
     }
     make_asset(house, "integrations/helpdesk", name="Help desk")
     signed_in["one asset"] = ben.get("/")
@@ -176,6 +177,30 @@ def test_every_page_of_somebody_signed_in_can_sign_them_out(pages):
         forms = page.all("form", action="/logout", method="post")
         assert len(forms) == is_signed_in, name
         assert len(page.all("input", name="csrf_token")) == len(page.all("form")), name
+
+
+def test_the_rooms_are_there_for_whoever_may_enter_them(pages):
+    rooms = {name: page.all("nav", **{"aria-label": "Rooms"}) for name, (page, _) in pages.items()}
+    assert {name for name, found in rooms.items() if found} == {
+        name for name, (_, is_signed_in) in pages.items() if is_signed_in
+    }
+    for name, address in (("help", "/help"), ("first steps", "/"), ("assets", "/")):
+        assert [found["href"] for found in pages[name][0].all("a", **{"aria-current": "page"})] == [address]
+    assert pages["first steps"][0].all("a", href="/admin") and not pages["help"][0].all("a", href="/admin")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_was_done_is_said_once_at_the_top_of_the_page(sqlite_house, text):
+    def shown(text):
+        with sqlite_house.app.test_request_context():
+            flash(text)
+            return Page(render_template("error.html", status=404, title="T", words="w"))
+
+    page = shown(text)
+    said = page.one("p", role="status")
+    assert said["class"] == "flash"
+    assert text in page.text and page.html.index('class="flash"') < page.html.index("<h1>")
+    assert page.skeleton() == shown("plain").skeleton()
 
 
 def test_the_form_on_home_signs_out(sqlite_house):
@@ -330,24 +355,11 @@ def test_more_assets_than_a_page_holds_are_reached_by_links(sqlite_house):
 
 def test_an_empty_home_says_how_to_begin(pages):
     assert "flask --app app site import" in pages["first steps"][0].text
+    assert pages["first steps"][0].all("a", **{"class": "act"})
+    assert not pages["nothing yet"][0].all("a", **{"class": "act"})
     assert "Nothing is set up for you yet. Ask" in pages["nothing yet"][0].text
     assert "site import" not in pages["nothing yet"][0].text
     assert "First assets" in pages["after the last"][0].text
-
-
-def test_the_site_file_on_the_empty_home_gives_a_token_but_not_without_a_secret(sqlite_house, tmp_path):
-    make_person(sqlite_house, "ada", is_admin=True)
-    ada = sqlite_house.signed_in("ada")
-    texts = Page(ada.get("/").text).texts["code"]
-    file = tmp_path / "helpdesk.yaml"
-    file.write_text(next(text for text in texts if text.startswith("mintmark: 1")), "utf-8")
-    variable, placeholder = re.search(r"export (\w+)='(.*)'", "".join(texts)).groups()
-    assert sqlite_house.run("site", "import", str(file)).exit_code == 1
-    assert sqlite_house.run("site", "import", str(file), env={variable: placeholder}).exit_code == 1
-    imported = sqlite_house.run("site", "import", str(file), env={variable: SECRET})
-    assert imported.exit_code == 0, imported.output
-    assert ada.get("/integrations/helpdesk").text.count(".") == 2
-    assert "/integrations/helpdesk" in texts
 
 
 @pytest.mark.parametrize("base_url, is_told", [("http://www.uni.test", True), ("https://www.uni.test", False)])
@@ -459,7 +471,12 @@ def test_every_class_in_use_is_in_the_sheet(pages, sheet):
 
 @pytest.mark.parametrize(
     "name, kind",
-    [("mintmark.css", "text/css"), ("things.css", "text/css"), ("mark.svg", "image/svg+xml"), ("copy.js", "text/javascript")],
+    [
+        ("mintmark.css", "text/css"),
+        ("things.css", "text/css"),
+        ("mark.svg", "image/svg+xml"),
+        ("copy.js", "text/javascript"),
+    ],
 )
 def test_static_files_are_served_with_their_types(sqlite_house, name, kind):
     with sqlite_house.client().get(f"/static/{name}") as answer:

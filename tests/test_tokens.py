@@ -1,6 +1,7 @@
 """Signing: what leaves is what was meant, judged by another library (RFC 7515, RFC 8725)."""
 
 import base64
+import hmac
 import json
 
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from mintmark.errors import FieldError
-from mintmark.tokens import ALGORITHMS, Signer, make_jti, read_algorithm, read_headers, trial
+from mintmark.errors import FieldError, MintmarkError
+from mintmark.tokens import ALGORITHMS, NotSigned, Signer, make_jti, read_algorithm, read_headers, trial
+from mintmark.unverified import TokenMalformed, read_unverified
 
 SECRET = b"s" * 64
 text = st.text(st.characters(exclude_categories=["Cs"]))
@@ -22,12 +24,68 @@ json_values = st.recursive(
 
 
 @given(st.sampled_from(ALGORITHMS), st.dictionaries(text, json_values, max_size=5))
-def test_another_library_reads_the_very_claims(algorithm, claims):
-    token = Signer(algorithm, SECRET, {}).sign(claims)
+def test_another_library_reads_the_very_claims_and_so_do_we(algorithm, claims):
+    signer = Signer(algorithm, SECRET, {"kid": "k"})
+    token = signer.sign(claims)
     payload = base64.urlsafe_b64decode(token.split(".")[1] + "==")
 
     assert json.loads(payload) == claims
     assert jwt.decode(token, OctKey.import_key(SECRET), algorithms=[algorithm]).claims == claims
+    assert signer.verify(read_unverified(token)) == claims
+    assert read_unverified(token).unverified_header == signer.header
+    assert signer.size_of(claims) == len(token)  # It was known before.
+
+
+@given(st.integers(0, 1023))
+def test_a_token_of_which_any_one_bit_is_another_is_not_verified(place):
+    signer = Signer("HS256", SECRET, {})
+    token = bytearray(signer.sign({"sub": "ben", "exp": 1_800_000_600}).encode())
+    position, bit = place // 8 % len(token), place % 8
+    token[position] ^= 1 << bit
+    with pytest.raises(MintmarkError) as refusal:
+        signer.verify(read_unverified(token.decode("latin-1")))
+    assert isinstance(refusal.value, NotSigned | TokenMalformed)
+
+
+def test_another_secret_has_not_signed_it():
+    token = read_unverified(Signer("HS256", SECRET, {}).sign({}))
+    with pytest.raises(NotSigned):
+        Signer("HS256", b"t" * 64, {}).verify(token)
+
+
+def part(value):
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def signed(header, claims, hash="sha256"):
+    """Sign with SECRET whatever the header says, as somebody would who got hold of it."""
+    signing_input = f"{part(header)}.{part(claims)}"
+    signature = hmac.digest(SECRET, signing_input.encode(), hash)
+    return f"{signing_input}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"alg": "none"},
+        {"alg": "HS512"},
+        {"alg": "hs256"},
+        {"alg": "RS256"},
+        {"alg": "HS256", "crit": ["b64"], "b64": True},
+        {"alg": "HS256", "crit": []},
+    ],
+)
+def test_the_header_never_chooses_the_algorithm_and_demands_nothing(header):
+    # RFC 8725 §3.1, RFC 7515 §4.1.11; the signature itself is that of HS256 with the right secret.
+    with pytest.raises(NotSigned):
+        Signer("HS256", SECRET, {}).verify(read_unverified(signed(header, {"sub": "ben"})))
+    assert Signer("HS256", SECRET, {}).verify(read_unverified(signed({"alg": "HS256"}, {"sub": "ben"})))
+
+
+def test_a_signature_cut_short_is_none():
+    head, _, signature = Signer("HS256", SECRET, {}).sign({}).rpartition(".")
+    for length in (0, 4, 8, 40):
+        assert not Signer("HS256", SECRET, {}).has_signed(read_unverified(f"{head}.{signature[:length]}"))
 
 
 def test_no_header_of_an_asset_overrides_the_algorithm():

@@ -53,7 +53,7 @@ def _add_tables(collation):
         sa.Column("outcome", sa.String(10), primary_key=True),
         sa.Column("amount", sa.BigInteger(), nullable=False),
     )
-    op.create_index("ix_token_count_at", "token_count", ["at", "asset", "outcome", "amount"])
+    op.create_index("ix_token_count_at", "token_count", ["at", "outcome", "amount", "asset"])
     op.create_table(
         "former_path",
         sa.Column("path", sa.String(255, collation=collation), primary_key=True),
@@ -126,8 +126,7 @@ def downgrade():
         ("site", ["counted_log_id"]), ("person", ["erased_at"]),
         ("asset", ["findings", "failing", "examined_at", "unseen_since", "fingerprint", "weak", "lifetime"]),
     ):
-        with op.batch_alter_table(table) as batch:
-            for name in names:
-                batch.drop_column(name)
+        for name in names:
+            op.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
     for table in ("password_link", "former_path", "token_count", "search_word"):
         op.drop_table(table)

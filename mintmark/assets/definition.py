@@ -204,7 +204,7 @@ def _groups_reader(group_ids: Mapping[str, str], may_be_everyone: bool) -> Calla
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
-    "path": lambda value: read_path(read_text(value, "path", longest=2_000)),
+    "path": lambda value: read_path(read_text(value, "path", longest=2_000, may_be_empty=True)),
     "name": lambda value: read_text(value, "name"),
     "algorithm": lambda value: tokens.read_algorithm(read_text(value, "algorithm")),
     "headers": _headers,

@@ -1,18 +1,23 @@
 """Saving: every save that changes something is a revision with who and when; nothing is overwritten."""
 
 import hmac
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 
 from mintmark import groups, log, search
+from mintmark.assets import former
 from mintmark.assets.secrets import SecretValue, check_secret, keep, open_secret
-from mintmark.errors import FieldError, SealError
+from mintmark.errors import FieldError, NotFound, SealError
 from mintmark.fields import is_same
 from mintmark.log import Occasion
 from mintmark.models import Access, Asset, Revision, Secret, db
 from mintmark.models.base import new_id
 from mintmark.sealing import Sealer
+
+_TAKEN = "is taken by another asset"
 
 
 def find_asset(path: str) -> Asset | None:
@@ -25,15 +30,51 @@ def current_revision(asset: Asset) -> Revision:
     return db.session.get_one(Revision, (asset.id, asset.revision))
 
 
-def create(definition: dict[str, Any], secret: SecretValue, *, sealer: Sealer, by: Occasion) -> Asset:
-    """Make an asset of a checked definition, as revision 1. Raises FieldError where the path is taken."""
-    if find_asset(definition["path"]):
-        raise FieldError("is taken by another asset", "path")
-    asset = Asset(id=new_id(), revision=1, created_at=int(by.now), weak=False, fingerprint="", **_columns(definition))
+def lock_asset(asset_id: str, *, is_trashed: bool = False) -> Asset:
+    """Return an asset as it is now, locked until the caller's transaction ends. Raises NotFound."""
+    asset = db.session.get(Asset, asset_id, populate_existing=True, with_for_update=True)
+    if asset is None or (asset.trashed_at is not None) != is_trashed:
+        raise NotFound("There is no such asset. It may have been moved to the trash, or taken away.")
+    return asset
+
+
+def take_path(path: str, asset_id: str, *, now: float) -> None:
+    """Give a path to an asset for its own. Raises FieldError where another one has it, or still answers there."""
+    # In this order: who moves away from a path at this moment is seen there still, or left it as a former one.
+    holder = find_asset(path)
+    if holder and holder.id != asset_id:
+        raise FieldError(_TAKEN, "path")
+    former.take(path, asset_id, now=now)
+
+
+def flush_path() -> None:
+    """Send an asset's path to the database. Raises FieldError where another transaction took it meanwhile."""
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        raise FieldError(_TAKEN, "path") from error
+
+
+def create(
+    definition: dict[str, Any],
+    secret: SecretValue,
+    *,
+    sealer: Sealer,
+    by: Occasion,
+    told: Mapping[str, Any] | None = None,
+) -> Asset:
+    """Make an asset of a checked definition, as revision 1; the log says what is `told` too.
+
+    Raises FieldError where the path is taken.
+    """
+    asset_id = new_id()
+    take_path(definition["path"], asset_id, now=by.now)
+    asset = Asset(id=asset_id, revision=1, created_at=int(by.now), weak=False, fingerprint="", **_columns(definition))
     db.session.add(asset)
-    db.session.flush()
+    flush_path()
     _add_revision(asset, definition, keep(secret, asset.id, sealer=sealer, now=by.now), by=by)
     detail = {"path": asset.path, **_told(definition, secret, ["readers", "editors", "lifetime", "secret"])}
+    detail |= told or {}
     log.note("asset.created", by, asset=asset.id, revision=1, detail=detail)
     return asset
 
@@ -46,10 +87,12 @@ def revise(
     sealer: Sealer,
     by: Occasion,
     by_editor: bool = False,
+    told: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Save a checked definition as the next revision; return the fields that changed ([]: nothing was saved).
 
-    Without a `secret` the present one stays. Raises FieldError.
+    Without a `secret` the present one stays. What an editor saves is unseen until an administrator looked.
+    The log says what is `told` too. Raises FieldError.
     """
     before = current_revision(asset)
     present = db.session.get_one(Secret, before.secret_id)
@@ -60,31 +103,24 @@ def revise(
         return []
     if secret is None and "algorithm" in changed:
         check_secret(open_secret(present, sealer=sealer), algorithm=definition["algorithm"], weak=present.weak)
-    if "path" in changed and find_asset(definition["path"]):
-        raise FieldError("is taken by another asset", "path")
-    kept = keep(secret, asset.id, sealer=sealer, now=by.now) if secret and "secret" in changed else present
+    if "path" in changed:
+        take_path(definition["path"], asset.id, now=by.now)
     asset.revision += 1
     if by_editor and asset.unseen_since is None:
         asset.unseen_since = asset.revision
     for name, value in _columns(definition).items():
         setattr(asset, name, value)
+    flush_path()
+    kept = keep(secret, asset.id, sealer=sealer, now=by.now) if secret and "secret" in changed else present
     _add_revision(asset, definition, kept, by=by)
-    detail = {"path": asset.path, "fields": changed, **_told(definition, secret, changed)}
+    detail = {"path": asset.path, "fields": changed, **_told(definition, secret, changed), **(told or {})}
     log.note("asset.revised", by, asset=asset.id, revision=asset.revision, detail=detail)
     return changed
 
 
-def trash(asset: Asset, *, by: Occasion) -> None:
-    """Move an asset to the trash: its path answers 404 and is free."""
-    asset.trashed_at = int(by.now)
-    search.forget(search.ASSET, [asset.id])
-    log.note(
-        "asset.trashed",
-        by,
-        asset=asset.id,
-        revision=asset.revision,
-        detail={"path": asset.path},
-    )
+def index_words(asset: Asset) -> None:
+    """Let an asset be found by the words of its path and name."""
+    search.index(search.ASSET, [search.Entry(asset.id, asset.path, [asset.path, asset.name])])
 
 
 def _told(definition: dict[str, Any], secret: SecretValue | None, changed: list[str]) -> dict[str, Any]:
@@ -125,7 +161,7 @@ def _columns(definition: dict[str, Any]) -> dict[str, Any]:
 def _add_revision(asset: Asset, definition: dict[str, Any], secret: Secret, *, by: Occasion) -> None:
     asset.weak, asset.fingerprint = secret.weak, secret.fingerprint
     db.session.flush()
-    search.index(search.ASSET, [search.Entry(asset.id, asset.path, [asset.path, asset.name])])
+    index_words(asset)
     db.session.add(
         Revision(
             asset_id=asset.id,

@@ -1,9 +1,15 @@
-"""`flask log export`."""
+"""`flask log export` and `flask log archive`."""
+
+import re
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
 
 import click
 
 from mintmark import log
-from mintmark.commands import command
+from mintmark.commands import command, occasion, refuse
+from mintmark.web import get_mint
 
 commands = click.Group()
 _log = click.Group("log", help="The log.")
@@ -15,3 +21,55 @@ def export() -> None:
     """Print the log as JSON Lines, oldest first."""
     for line in log.export():
         click.echo(line)
+
+
+def _date(_context: click.Context, _param: click.Parameter, given: str) -> date:
+    """Take a day of the calendar. Anything else is wrong usage."""
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", given, re.ASCII):
+            return date.fromisoformat(given)
+    except ValueError:
+        pass
+    raise click.BadParameter("takes a day as 2026-01-31")
+
+
+def _file(_context: click.Context, _param: click.Parameter, given: Path) -> Path:
+    """Take a file that can be kept: neither standard output nor nothing."""
+    if given.name in ("", "-"):
+        raise click.BadParameter("takes the name of a file: what is taken out of the log has to be kept")
+    return given
+
+
+@command(_log, "archive")
+@click.option("--before", required=True, metavar="DATE", callback=_date, help="The first day that stays (UTC).")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), callback=_file)
+def archive(before: date, file: Path) -> None:
+    """Write the rows from before DATE to FILE as JSON Lines, then take them out of the log.
+
+    FILE is made anew, readable by its owner alone. Safe to stop at any moment and to run again with another FILE.
+    """
+    from mintmark.counts import catch_up
+    from mintmark.models import db, writing
+    from mintmark.records import archiving
+
+    mint = get_mint()
+    now = mint.clock()
+    moment = int(datetime(before.year, before.month, before.day, tzinfo=UTC).timestamp())
+    if moment > now:
+        refuse(f"{before} is in the future; name a day that has begun, in UTC.")
+    while catch_up(db.engine, now=now):
+        pass
+    try:
+        written = archiving.write_archive(file, before=moment)
+    except OSError as error:
+        refuse(f"{file}: {error.strerror or 'cannot be written'}")
+    if not written.rows:
+        click.echo(f"The log has no rows from before {before}; no file was made.")
+        return
+    with writing():
+        archiving.note_archive(written, before=before.isoformat(), by=occasion(now))
+    for ids in archiving.archived_ids(written):
+        with writing():
+            archiving.remove_rows(ids)
+        time.sleep(archiving.PAUSE_SECONDS)
+    click.echo(f"{written.rows:,} rows from before {before} are in {file}, and no more in the log.")

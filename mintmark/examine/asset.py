@@ -59,6 +59,11 @@ class Examiner:
         findings = (*tally.findings(), *_about_trials(trials, tally.failures))
         return Examination(tally.seen, tally.failing, tally.is_cut_short, findings, tuple(trials))
 
+    def try_awkward(self, asset: Prepared, *, time_limit: float | None = None) -> tuple[Trial, ...]:
+        """Try an asset without a fault on awkward people only, for at most `time_limit` seconds."""
+        trier = Trier(asset, attributes=self.attributes, now=self._now, site_url=self._site_url)
+        return tuple(self._try_awkward(trier, self._ends(self._clock(), time_limit, 1.0)))
+
     def _ends(self, start: float, time_limit: float | None, share: float) -> Callable[[], bool]:
         """Return what tells whether time has run out."""
         if time_limit is None:

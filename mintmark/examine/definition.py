@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from mintmark import attributes, payload
 from mintmark.examine.findings import Finding
-from mintmark.models import Asset, Attribute, Membership, Person, Revision, Secret, db
+from mintmark.models import Asset, Attribute, Membership, Person, Secret, db
 from mintmark.tokens import SECRET_BYTES
 
 SHORT_LIFETIME, LONG_LIFETIME = 30, 86_400
@@ -60,9 +60,7 @@ def _about_secret(definition: Mapping[str, Any], secret: Secret) -> Iterator[Fin
         yield Finding("weak_secret", words)
     statement = (
         select(Asset.path)
-        .join(Revision, (Revision.asset_id == Asset.id) & (Revision.number == Asset.revision))
-        .join(Secret, Secret.id == Revision.secret_id)
-        .where(Secret.fingerprint == secret.fingerprint, Asset.id != secret.asset_id, Asset.trashed_at.is_(None))
+        .where(Asset.fingerprint == secret.fingerprint, Asset.id != secret.asset_id, Asset.trashed_at.is_(None))
         .order_by(Asset.path)
         .limit(100)
     )

@@ -4,6 +4,7 @@ Rule: a finding repeats no value of anybody's; it names the place in the templat
 that is missing, how many people it concerns, and what to do.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,18 +46,15 @@ class Failure:
     def of(cls, error: CannotIssue, without: str = "") -> "Failure":
         """Take the diagnosis of an error; how long a token became is not part of it."""
         detail = error.detail
-        reason = str(error)
         if error.code == "token_too_large":
-            reason = f"the token has more than {MAX_TOKEN_CHARACTERS:,} characters"
-        return cls(
-            error.code,
-            reason,
-            detail.get("line"),
-            detail.get("column"),
-            detail.get("name"),
-            detail.get("hint", ""),
-            without,
-        )
+            detail = {**detail, "reason": f"the token has more than {MAX_TOKEN_CHARACTERS:,} characters"}
+        return cls.of_detail(error.code, detail, without)
+
+    @classmethod
+    def of_detail(cls, code: str, detail: Mapping[str, Any], without: str = "") -> "Failure":
+        """Take the diagnosis as the log keeps it."""
+        line, column, name = (detail.get(field) for field in ("line", "column", "name"))
+        return cls(code, detail.get("reason", ""), line, column, name, detail.get("hint", ""), without)
 
     @property
     def place(self) -> str:

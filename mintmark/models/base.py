@@ -18,7 +18,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, Engine, String, Text, event
+from sqlalchemy import BigInteger, Connection, Engine, String, Text, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Session as OrmSession
@@ -72,6 +72,13 @@ def writing() -> Iterator[OrmSession]:
     except BaseException:
         session.rollback()
         raise
+
+
+@contextmanager
+def writing_to(engine: Engine) -> Iterator[Connection]:
+    """Take a turn, begin, hand out a connection of its own, and commit, for a thread that serves no request."""
+    with queue_of(engine), engine.connect().execution_options(**{_IMMEDIATE: True}) as connection, connection.begin():
+        yield connection
 
 
 def is_unavailable(error: DBAPIError) -> bool:

@@ -12,7 +12,7 @@ class TokenCount(db.Model):  # type: ignore[name-defined,misc]
     """The whole site (`asset` is WHOLE_SITE) by the hour, or one asset by the day; `at` is where that begins."""
 
     __tablename__ = "token_count"
-    __table_args__ = (Index("ix_token_count_at", "at", "asset", "outcome", "amount"),)
+    __table_args__ = (Index("ix_token_count_at", "at", "outcome", "amount", "asset"),)  # The busiest of a day.
 
     asset: Mapped[str] = mapped_column(String(36), primary_key=True)
     at: Mapped[int] = mapped_column(primary_key=True)

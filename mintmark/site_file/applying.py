@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from mintmark import attributes, groups, log, people, site
-from mintmark.assets import save
+from mintmark.assets import save, trash
 from mintmark.fields import identifier_key
 from mintmark.log import Occasion
 from mintmark.models import Asset, Person, db
@@ -77,7 +77,7 @@ class Applying:
     def _trash_assets(self) -> None:
         for chunk in chunks(self._plan.assets_off):
             for asset in db.session.scalars(select(Asset).where(Asset.id.in_(chunk))):
-                save.trash(asset, by=self._by)
+                trash.trash(asset, by=self._by)
         db.session.flush()
 
     def _save_asset(self, change: AssetChange) -> None:

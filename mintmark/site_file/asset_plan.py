@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from mintmark import groups
+from mintmark.assets import former
+from mintmark.assets.anew import named_groups
 from mintmark.assets.definition import DEFAULTS, read_definition
 from mintmark.assets.save import is_other_secret
 from mintmark.assets.secrets import SecretValue, check_secret, open_secret
@@ -24,25 +26,16 @@ from mintmark.tokens import ALGORITHMS
 
 def plan_assets(planning: Planning) -> None:
     """Compare every asset of the file with the site."""
-    assets = _Assets(planning)
+    assets = _Assets(planning, {entry.key for entry in planning.entries("assets")})
     for chunk in chunks(planning.document.sections["assets"]):
         assets.compare(chunk)
     if planning.options.prune:
-        assets.trash_others({entry.key for entry in planning.entries("assets")})
-
-
-def named_groups(definition: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Return a definition as somebody would enter it: groups by their names, sorted. `names` is id → name."""
-    entered = dict(definition)
-    for field in ("readers", "editors"):
-        if definition[field] != "everyone":
-            entered[field] = sorted(names[group_id] for group_id in definition[field] if group_id in names)
-    return entered
+        assets.trash_others()
 
 
 class _Assets:
-    def __init__(self, planning: Planning) -> None:
-        self._planning, self._problems = planning, planning.problems
+    def __init__(self, planning: Planning, paths: set[str]) -> None:
+        self._planning, self._problems, self._paths = planning, planning.problems, paths
         self._group_names = groups.names_by_id()
 
     def compare(self, entries: Sequence[Entry]) -> None:
@@ -54,6 +47,7 @@ class _Assets:
             .where(Asset.path.in_([entry.key for entry in entries if entry.key]), Asset.trashed_at.is_(None))
         )
         present = {row.path: row for row in db.session.execute(statement)}
+        self._see_none_answers([entry for entry in entries if entry.key and entry.key not in present])
         for entry in entries:
             row = present.get(entry.key)
             if row is None:
@@ -61,11 +55,18 @@ class _Assets:
             else:
                 self._change(entry, row)
 
-    def trash_others(self, paths: set[str]) -> None:
+    def _see_none_answers(self, entries: Sequence[Entry]) -> None:
+        """A new asset takes no path that still answers for one that was moved away from it, and stays."""
+        taken = former.taken([entry.key for entry in entries], now=self._planning.now)
+        for entry in entries:
+            if (found := taken.get(entry.key)) and (found.path in self._paths or not self._planning.options.prune):
+                self._problems.add(entry, "path", found.words)
+
+    def trash_others(self) -> None:
         """Every asset that is not in the file."""
         statement = select(Asset.id, Asset.path).where(Asset.trashed_at.is_(None)).order_by(by_code_point(Asset.path))
         for asset_id, path in db.session.execute(statement):
-            if path not in paths:
+            if path not in self._paths:
                 self._planning.plan.assets_off.append(asset_id)
                 self._planning.change("-", "assets", path)
 

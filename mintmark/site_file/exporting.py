@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from mintmark import attributes, groups
+from mintmark.assets.anew import named_groups
 from mintmark.assets.secrets import open_secret
 from mintmark.config import SECRET_PREFIX
 from mintmark.errors import SealError
 from mintmark.models import Asset, Attribute, Group, Membership, Person, Revision, Secret, db
 from mintmark.sealing import Sealer
-from mintmark.site_file.asset_plan import named_groups
 from mintmark.site_file.planning import by_code_point
 from mintmark.site_file.yaml_writing import entry_lines
 
@@ -80,7 +80,7 @@ def _groups() -> Iterator[dict[str, Any]]:
 def _people() -> Iterator[dict[str, Any]]:
     names, declared = groups.names_by_id(), attributes.declared()
     columns = [getattr(Person, name) for name in _PERSON if name != "groups"]
-    statement = select(*columns).order_by(by_code_point(Person.username_key))
+    statement = select(*columns).where(Person.erased_at.is_(None)).order_by(by_code_point(Person.username_key))
     with db.session.execute(statement.execution_options(yield_per=_AT_ONCE)) as rows:
         while chunk := rows.fetchmany(_AT_ONCE):
             groups_of = _groups_of(chunk, names)

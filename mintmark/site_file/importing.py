@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from mintmark.errors import Busy
+from mintmark.errors import Busy, FieldError
 from mintmark.log import Occasion
 from mintmark.models import Site, db, writing
 from mintmark.sealing import Sealer
@@ -57,13 +57,13 @@ class Import:
             self._memory.passwords.work_out(plan.passwords())
         try:
             return self._write(is_dry) if plan.changes else Imported([], self._findings.of(plan))
-        except IntegrityError as error:
+        except (IntegrityError, FieldError) as error:
             # On PostgreSQL others write at the same time: who is second finds the name or revision taken.
             words = "Somebody else changed the same entries at this moment. Nothing was imported; try again."
             raise Busy(words) from error
 
     def _plan(self) -> Plan:
-        return make_plan(self._document, self._options, sealer=self._sealer, memory=self._memory)
+        return make_plan(self._document, self._options, now=self._by.now, sealer=self._sealer, memory=self._memory)
 
     def _write(self, is_dry: bool) -> Imported:
         warnings: Iterable[Warned] = ()

@@ -11,12 +11,12 @@ from sqlalchemy import Row, select
 
 from mintmark.fields import identifier_key, is_same, read_attribute
 from mintmark.models import Membership, Person, db
-from mintmark.people import FIELDS
+from mintmark.people import ERASED, FIELDS
 from mintmark.site_file.changes import PersonChange
 from mintmark.site_file.planning import Planning, by_code_point, chunks
 from mintmark.site_file.problems import Entry
 
-_COLUMNS = [getattr(Person, name) for name in ("id", "username_key", "password_hash", *FIELDS)]
+_COLUMNS = [getattr(Person, name) for name in ("id", "username_key", "password_hash", "erased_at", *FIELDS)]
 
 
 def plan_people(planning: Planning) -> None:
@@ -63,6 +63,8 @@ class _People:
             values, row = self._read(entry), present.get(entry.key)
             if row is None and entry.key:
                 self._make(entry, values)
+            elif row is not None and row.erased_at is not None:
+                self._problems.add(entry, "username", ERASED)
             elif row is not None:
                 self._change(entry, values, row, memberships[row.id])
 

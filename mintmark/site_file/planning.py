@@ -47,6 +47,7 @@ class Planning:
 
     document: Document
     options: Options
+    now: float
     sealer: Sealer
     memory: Memory
     problems: Problems

@@ -21,9 +21,9 @@ from mintmark.site_file.problems import Entry
 from mintmark.site_file.sections import ATTRIBUTE_DEFAULTS
 
 
-def make_plan(document: Document, options: Options, *, sealer: Sealer, memory: Memory) -> Plan:
+def make_plan(document: Document, options: Options, *, now: float, sealer: Sealer, memory: Memory) -> Plan:
     """Return what is to be done. Raises InvalidFields with every problem of the file."""
-    planning = Planning(document, options, sealer, memory, document.problems.copy())
+    planning = Planning(document, options, now, sealer, memory, document.problems.copy())
     _plan_attributes(planning)
     _plan_groups(planning)
     plan_people(planning)
@@ -47,6 +47,9 @@ def _plan_attributes(planning: Planning) -> None:
             planning.change("~", "attributes", entry.key, [name for name in values if name != "name"])
         planning.plan.attributes.append(values)
         planning.types[entry.key] = values.get("type") or planning.types[entry.key]
+    if len(planning.types) > attributes.MAX_ATTRIBUTES:
+        words = f"would be {len(planning.types)}; a site has at most {attributes.MAX_ATTRIBUTES}"
+        planning.problems.add_of_file("attributes", words)
 
 
 def _changed_declaration(planning: Planning, entry: Entry, row: Attribute) -> dict[str, Any]:

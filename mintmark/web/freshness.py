@@ -28,6 +28,9 @@ def confirm(problems: Problems) -> None:
     if is_fresh():
         return
     given, username, now = request.form.get(FIELD, ""), current_user.person.username, get_mint().clock()
+    if current_user.person.password_hash is None:
+        problems.add(FIELD, "is none: sign out, sign in again, and do this within 15 minutes")
+        return
     if not given:
         problems.add(FIELD, "is needed: your last sign-in was more than 15 minutes ago")
         return

@@ -1,4 +1,4 @@
-"""Home: the assets that this person may fetch, each with its path and a copy-ready example."""
+"""Home: the assets that this person may fetch, each with its preview and a copy-ready example."""
 
 import json
 from typing import Any
@@ -7,8 +7,10 @@ from flask import Blueprint, render_template, request, url_for
 from flask_login import current_user
 
 from mintmark.assets.listing import fetchable
+from mintmark.models import Asset, db
 from mintmark.paths import is_path
 from mintmark.web import get_mint
+from mintmark.web.rights import edited_by, may_administer
 
 bp = Blueprint("home", __name__)
 
@@ -19,9 +21,20 @@ def home() -> str:
     after = request.args.get("after", "")
     after = after if is_path(after) else ""
     rows, has_more = fetchable(current_user.person, after=after)
-    assets = [_shown(asset.path, asset.name, definition) for asset, definition in rows]
+    own = _edited([asset.id for asset, _ in rows])
+    assets = [
+        {**_shown(asset.path, asset.name, definition), "id": asset.id if asset.id in own else None}
+        for asset, definition in rows
+    ]
     next_url = url_for("home.home", after=rows[-1][0].path) if has_more else None
     return render_template("home.html", assets=assets, next_url=next_url, is_first_page=not after)
+
+
+def _edited(asset_ids: list[str]) -> set[str]:
+    """Return which of these assets have a page for who is signed in: all for administrators, else those they edit."""
+    if may_administer():
+        return set(asset_ids)
+    return set(db.session.scalars(edited_by(current_user.person).where(Asset.id.in_(asset_ids))))
 
 
 def _shown(path: str, name: str, definition: dict[str, Any]) -> dict[str, Any]:

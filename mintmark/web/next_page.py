@@ -12,8 +12,16 @@ from werkzeug.routing import RequestRedirect
 
 HOME = "home.home"
 # endpoint → the query names that it declares.
-_QUERY = {HOME: ("after",)}
-_NEVER = frozenset({"static", "signin.form", "signin.sign_out", "setup.setup"})
+_QUERY = {
+    HOME: ("after",),
+    "assets.assets": ("under", "q", "show", "after"),
+    "asset_moves.move_form": ("after",),
+    "revisions.revisions": ("after",),
+    "revisions.revision": ("to",),
+    "dashboard.dashboard": ("span",),
+    "records.records": (*"event outcome person asset actor address code request since until before".split(),),
+}
+_NEVER = frozenset({"static", "signin.form", "signin.sign_out", "setup.setup", "password_link.form", "nothing.nothing"})
 
 
 def next_page(wanted: str | None) -> str:

@@ -11,18 +11,22 @@ from mintmark import log, passwords, sessions, throttle
 from mintmark.errors import LimitReached
 from mintmark.fields import MAX_USERNAME, identifier_key
 from mintmark.log import Occasion
-from mintmark.models import Person, writing
-from mintmark.people import find_person, lock_person
+from mintmark.models import Person, Session, writing
+from mintmark.people import find_person, lock_person, set_password_hash
 from mintmark.web import get_mint
 from mintmark.web.csrf import csrf_token, keep_csrf_token
 from mintmark.who import SignedIn
 
 
-def count_attempt(username: str, now: float) -> None:
-    """Raises LimitReached. The count is committed before the password is looked at."""
+def count_attempt(username: str | None, now: float) -> None:
+    """Raises LimitReached. The count is committed before the password is looked at.
+
+    Counted are the address and the account; without a username, the address alone.
+    """
     settings, fuse = get_mint().settings, get_mint().fuse
     secret = settings.sealer.keys[0].derive("attempts")
-    keys = throttle.attempt_keys(identifier_key(username[: MAX_USERNAME * 4]), request.remote_addr, secret)
+    keys = throttle.attempt_keys(identifier_key((username or "")[: MAX_USERNAME * 4]), request.remote_addr, secret)
+    keys = keys[:1] if username is None else keys
     try:
         waits = (fuse.hit_shared(settings.limit_sign_in, "sign-in", key) for key in keys)
         wait = next((wait for wait in waits if wait is not None), None)
@@ -34,8 +38,8 @@ def count_attempt(username: str, now: float) -> None:
         raise LimitReached(wait)
 
 
-def verify_and_begin(username: str, password: str, now: float) -> bool:
-    """Begin a session if name and password belong together; tell whether they did.
+def verify_and_begin(username: str, password: str, now: float, *, new_password: str | None = None) -> bool:
+    """Begin a session if name and password belong together; tell whether they did. Then also set a new password.
 
     The work of the password is done before the transaction; within it the person is read anew and
     must still be live and have the password that was verified: a reset meanwhile wins.
@@ -43,40 +47,43 @@ def verify_and_begin(username: str, password: str, now: float) -> bool:
     found = find_person(username)
     person_id, verified = (found.id, found.password_hash) if found else (None, None)
     is_right = passwords.matches(verified, password)
-    fresh = passwords.hash_password(password) if verified and is_right and passwords.needs_rehash(verified) else None
+    is_weak = is_right and verified is not None and passwords.needs_rehash(verified)
+    fresh = passwords.hash_password(new_password or password) if is_right and (new_password or is_weak) else verified
     with writing():
         person = lock_person(person_id) if person_id else None
         if person is None or not is_right or not person.live or person.password_hash != verified:
             _note_refusal(person, is_right, now)
             return False
-        person.password_hash = fresh or verified
-        begin_session(person, now)
-        return True
+        person.password_hash = fresh
+        if new_password and fresh:
+            set_password_hash(person, fresh, by=Occasion(now, person.id, request.remote_addr, g.request_id))
+        begun = begin_session(person, now)
+    enter(person, begun)
+    return True
 
 
-def begin_session(person: Person, now: float) -> None:
-    """Sign a person in within the caller's transaction; a session of this browser ends (ASVS 7.2.4).
+def begin_session(person: Person, now: float) -> Session:
+    """Begin a session within the caller's transaction; that of this browser ends (ASVS 7.2.4).
 
-    Who proves once more who they are keeps the forms that stand open in other tabs.
+    It is entered once the transaction is committed: a cookie must not name a session that was not kept.
     """
-    before = current_user if current_user.is_authenticated else None
-    is_same = before is not None and before.person.id == person.id
+    if current_user.is_authenticated:
+        before = current_user.person
+        sessions.end(current_user.get_id(), now=now)
+        if before.id != person.id:  # What was somebody's browser is somebody else's: the log says so (ASVS 7.6.2).
+            by = Occasion(now, before.id, request.remote_addr, g.request_id)
+            log.note("person.signed_out", by, person=before.id, detail={"replaced_by": person.id})
+    return sessions.begin(person, now=now, address=request.remote_addr, device=request.user_agent.string)
+
+
+def enter(person: Person, begun: Session) -> None:
+    """Put a session into the cookie. Who proves once more who they are keeps the forms open in other tabs."""
+    is_same = current_user.is_authenticated and current_user.person.id == person.id
     token = csrf_token() if is_same else None
-    if before is not None:
-        sessions.end(before.get_id(), now=now)
-        if not is_same:
-            _note_replaced(before.person, person, now)
-    row = sessions.begin(person, now=now, address=request.remote_addr, device=request.user_agent.string)
     session.clear()
     if token is not None:
         keep_csrf_token(token)
-    login_user(SignedIn(person, row))
-
-
-def _note_replaced(before: Person, person: Person, now: float) -> None:
-    """A browser that was somebody's is somebody else's now: the log says so (ASVS 7.6.2)."""
-    by = Occasion(now, before.id, request.remote_addr, g.request_id)
-    log.note("person.signed_out", by, person=before.id, detail={"replaced_by": person.id})
+    login_user(SignedIn(person, begun))
 
 
 def _note_refusal(person: Person | None, is_right: bool, now: float) -> None:

@@ -54,11 +54,11 @@ def refuse(asking: Asking, error: Exception) -> Response:
     if isinstance(error, NoMethod) and asking.asset:
         preflight = {"OPTIONS"} if asking.asset.origins else set()
         response.headers["Allow"] = ", ".join(sorted(asking.asset.methods | preflight))
-    _tell(asking, error, status)
+    tell(asking, error, status)
     return response
 
 
-def _tell(asking: Asking, error: Exception, status: int) -> None:
+def tell(asking: Asking, error: Exception, status: int) -> None:
     """Refusals of a known person are rows, once a minute for each asset and reason; the rest are lines."""
     code = getattr(error, "code", "refused")
     if isinstance(error, errors.CannotIssue):

@@ -16,7 +16,7 @@ ADMIN = "/admin"
 EDITORS_TOO = frozenset(
     {
         "assets.assets",
-        "assets.check_template",
+        "asset_form.check_template",
         "asset.asset",
         "asset.examine_asset",
         "asset_form.form",

@@ -9,7 +9,7 @@ from mintmark.models import writing
 from mintmark.web import get_mint
 from mintmark.web.csrf import check_csrf
 from mintmark.web.next_page import next_page
-from mintmark.web.proof import begin_session
+from mintmark.web.proof import begin_session, enter
 
 bp = Blueprint("setup", __name__)
 
@@ -32,7 +32,8 @@ def make_first_administrator() -> ResponseReturnValue:
         values = site.read_first_administrator(username, request.form.get("password", ""))
         with writing():
             person = site.set_up(code, values, sealer=get_mint().settings.sealer, now=now, address=request.remote_addr)
-            begin_session(person, now)
+            begun = begin_session(person, now)
+        enter(person, begun)
     except InvalidFields as error:
         site.see_setup_code(code, sealer=get_mint().settings.sealer)
         return render_template("setup.html", code=code, username=username[:150], problems=dict(error.problems)), 422

@@ -1,17 +1,215 @@
-"""Stub."""
+"""Making and editing an asset. Each save is a revision; who comes second is told, with both texts.
 
-from flask import Blueprint
+Editors change name and template and nothing else, whatever they post: who writes the template
+can sign as anybody at that relying party, and need not have the key as well.
+"""
+
+from typing import Any
+
+from flask import Blueprint, flash, jsonify, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import IntegrityError
+
+from mintmark import attributes, groups
+from mintmark.assets import revisions, save
+from mintmark.assets.anew import read_anew
+from mintmark.assets.definition import DEFAULTS
+from mintmark.errors import FieldError, InvalidFields, MintmarkError, SealError
+from mintmark.models import Asset, Revision, writing
+from mintmark.paths import is_path
+from mintmark.web import get_mint
+from mintmark.web.admin.asset_conflict import differing
+from mintmark.web.admin.asset_entered import (
+    EDITORS_FIELDS,
+    LABELS,
+    MAX_BOXES,
+    as_stored,
+    read_entered,
+    typed_values,
+    values_of,
+)
+from mintmark.web.admin.one_asset import get_asset, look_again
+from mintmark.web.admin.secret_entered import new_secret_values, read_secret_entered, typed_secret_values
+from mintmark.web.admin.template_check import look_at, problems_of
+from mintmark.web.csrf import check_csrf
+from mintmark.web.forms import Form, Problems, shown
+from mintmark.web.occasion import occasion
+from mintmark.web.rights import NotAllowed, may_administer, see_right
 
 bp = Blueprint("asset_form", __name__, url_prefix="/admin/assets")
+FIRST_TEMPLATE = """{
+  "sub": "{{ user.username }}",
+  "name": "{{ user.display_name }}",
+  "email": "{{ user.email | omit }}"
+}"""
+_NOT_EDITED = ("path", "live")  # These have acts of their own.
+
+
+class SavedMeanwhile(MintmarkError):
+    """Somebody else saved the asset since the form was loaded."""
+
+    code = "saved_meanwhile"
 
 
 @bp.get("/new")
-def draft() -> str:
-    """Stub."""
-    return ""
+def draft() -> ResponseReturnValue:
+    """Show the form of an asset to be made: good as it stands, but for path and name."""
+    under = request.args.get("under", "")
+    first = {**DEFAULTS, "path": f"{under}/" if is_path(under) else "", "name": "", "template": FIRST_TEMPLATE}
+    return _page(Form(values_of(first, groups.names_by_id()) | new_secret_values()))
+
+
+@bp.post("/new")
+def create_asset() -> ResponseReturnValue:
+    """Make an asset as revision 1, and show what it gives; or only look at the template."""
+    check_csrf()
+    values = typed_values() | typed_secret_values()
+    if _is_check():
+        return _page(Form(values), is_checked=True)
+    try:
+        definition, secret = _read_new(values)
+        with writing():
+            asset = save.create(definition, secret, sealer=get_mint().settings.sealer, by=occasion())
+            asset_id, path = asset.id, asset.path
+    except (InvalidFields, FieldError) as error:
+        return _page(Form.refused(values, error), 422)
+    except IntegrityError:
+        return _page(Form.refused(values, _group_gone()), 409)
+    look_again(asset_id)
+    flash("Saved as revision 1.")
+    return redirect(url_for("preview.preview", path=path), 303)
 
 
 @bp.get("/<asset_id>/edit")
-def form(asset_id: str) -> str:
-    """Stub."""
-    return ""
+def form(asset_id: str) -> ResponseReturnValue:
+    """Show an asset as it is, to be changed."""
+    asset = get_asset(asset_id)
+    return _page(Form(_values_now(save.current_revision(asset))), asset=asset, revision=asset.revision)
+
+
+@bp.post("/<asset_id>/edit")
+def revise_asset(asset_id: str) -> ResponseReturnValue:
+    """Save the next revision, unless somebody else did so since the form was loaded."""
+    check_csrf()
+    asset = get_asset(asset_id)
+    before, seen, is_admin = save.current_revision(asset), request.form.get("revision", ""), may_administer()
+    values = as_stored(typed_values(only=() if is_admin else EDITORS_FIELDS), _values_now(before))
+    values = {name: value for name, value in values.items() if name not in _NOT_EDITED}
+    if _is_check():
+        return _page(Form(values), asset=asset, revision=seen, is_checked=True)
+    try:
+        definition = _read_revised(values, before)
+        number, changed = _save(asset_id, seen, definition, is_admin=is_admin)
+    except (InvalidFields, FieldError) as error:
+        return _page(Form.refused(values, error), 422, asset=get_asset(asset_id), revision=seen)
+    except (SavedMeanwhile, IntegrityError):
+        return _conflict(asset_id, values, seen)
+    if changed:
+        look_again(asset_id)
+    flash(f"Saved as revision {number}." if changed else "Nothing was changed.")
+    return redirect(url_for("asset.asset", asset_id=asset_id), 303)
+
+
+@bp.post("/check")
+def check_template() -> ResponseReturnValue:
+    """Look at a template while it is written."""
+    check_csrf()
+    return jsonify(look_at(request.form.get("template", ""), request.form.get("params", "")))
+
+
+def _is_check() -> bool:
+    return request.form.get("act") == "check"
+
+
+def _read_new(values: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Return definition and secret. Raises InvalidFields with what is wrong with either."""
+    problems, definition, secret = Problems(), {}, None
+    with problems.of():
+        definition = _read_definition(values)
+    with problems.of():
+        secret = read_secret_entered(values, values["algorithm"])
+    problems.see()
+    return definition, secret
+
+
+def _read_definition(values: dict[str, Any]) -> dict[str, Any]:
+    return read_entered(values, group_ids=groups.ids_by_key(), attributes=attributes.declared())
+
+
+def _read_revised(values: dict[str, Any], before: Revision) -> dict[str, Any]:
+    """Return the definition to be saved: of an editor only name and template are taken."""
+    kept = before.definition
+    if may_administer():
+        return _read_definition({**values, **{name: kept[name] for name in _NOT_EDITED}})
+    return read_anew({**kept, **{name: values[name] for name in EDITORS_FIELDS}})
+
+
+def _save(asset_id: str, seen: str, definition: dict[str, Any], *, is_admin: bool) -> tuple[int, list[str]]:
+    """Save where the revision is still the one that was seen; return its number and what changed."""
+    with writing():
+        see_right()  # Once more: it may have been taken away while this was read.
+        if may_administer() != is_admin:
+            raise NotAllowed("What you may do here was changed at this moment. Load the page again.")
+        asset = save.lock_asset(asset_id)
+        if str(asset.revision) != seen:
+            raise SavedMeanwhile("Somebody else saved this asset meanwhile.")
+        changed = _revise(asset, definition, by_editor=not is_admin)
+        return asset.revision, changed
+
+
+def _revise(asset: Asset, definition: dict[str, Any], *, by_editor: bool) -> list[str]:
+    """Save a revision; what is wrong with the secret, which is not on this form, is said of the algorithm."""
+    sealer = get_mint().settings.sealer
+    try:
+        return save.revise(asset, definition, None, sealer=sealer, by=occasion(), by_editor=by_editor)
+    except SealError:
+        words = "cannot be changed while the present secret does not open: give it a new one on the page Secret"
+        raise FieldError(words, "algorithm") from None
+    except FieldError as error:
+        if error.field != "secret":
+            raise
+        raise FieldError(f"does not go with the present secret, which {error}", "algorithm") from None
+
+
+def _conflict(asset_id: str, values: dict[str, Any], seen: str) -> ResponseReturnValue:
+    """Show both texts; the form now stands on what is there, so that saving again is deliberate."""
+    asset = get_asset(asset_id)
+    now, names = save.current_revision(asset), groups.names_by_id()
+    if str(now.number) == seen:
+        return _page(Form.refused(values, _group_gone()), 409, asset=asset, revision=seen)
+    values_now = _values_now(now)
+    found = list(differing(values_now, values, names))
+    if not found:
+        flash(f"Nothing was changed: this is how it stands since revision {now.number}.")
+        return redirect(url_for("asset.asset", asset_id=asset_id), 303)
+    more = {"saved": revisions.get_saved(asset, now.number), "differences": found, "now": values_now}
+    return _page(Form(values), 409, "admin/asset_conflict.html", asset=asset, revision=now.number, **more)
+
+
+def _group_gone() -> FieldError:
+    return FieldError("held a group that was taken away at this moment; see what is chosen now", "readers")
+
+
+def _values_now(revision: Revision) -> dict[str, Any]:
+    """Return what who is signed in may edit, as it is."""
+    values = values_of(revision.definition, groups.names_by_id())
+    return values if may_administer() else {name: values[name] for name in EDITORS_FIELDS}
+
+
+def _page(
+    form: Form,
+    status: int = 200,
+    page: str = "admin/asset_form.html",
+    *,
+    asset: Asset | None = None,
+    **more: Any,
+) -> ResponseReturnValue:
+    names = groups.names_by_id()
+    boxes = sorted(names.items(), key=lambda group: group[1].casefold()) if len(names) <= MAX_BOXES else None
+    params = form.values.get("params")
+    if params is None and asset is not None:
+        params = values_of(save.current_revision(asset).definition, names)["params"]
+    faults = problems_of(form.values["template"], params or "")
+    labels = {name: label for name, label in LABELS.items() if name in form.values}
+    more |= {"labels": labels, "asset": asset, "boxes": boxes, "params": params, "faults": faults}
+    return shown(page, form, status, **more)

@@ -1,0 +1,30 @@
+"""What needs an administrator's eye: how many assets of each kind, counted by an index of its own, and only so far."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+
+from mintmark.models import Asset, db
+
+MOST = 1_000  # Above that, how many more makes no difference to what is to be done.
+_KEPT = Asset.trashed_at.is_(None)
+# The words of the indexes in models/assets.py. `show=KIND` is the list of them.
+KINDS: dict[str, ColumnElement[bool]] = {
+    "failing": Asset.failing > 0,
+    "unseen": Asset.unseen_since.is_not(None),
+    "weak": Asset.weak,  # type: ignore[dict-item]
+    "endless": Asset.lifetime.is_(None),
+    "off": ~Asset.live,
+}
+
+
+def amounts() -> dict[str, int]:
+    """Return how many assets are of each kind, MOST + 1 standing for any more; `shared` are secrets, not assets."""
+    columns = [_counted(select(Asset.path).where(condition, _KEPT)).label(kind) for kind, condition in KINDS.items()]
+    shared = select(Asset.fingerprint).where(_KEPT).group_by(Asset.fingerprint).having(func.count() > 1)
+    row = db.session.execute(select(*columns, _counted(shared).label("shared"))).one()
+    return dict(row._mapping)
+
+
+def _counted(some: Any) -> Any:
+    return select(func.count()).select_from(some.limit(MOST + 1).subquery()).scalar_subquery()

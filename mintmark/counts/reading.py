@@ -1,0 +1,97 @@
+"""Reading the counts: how many tokens over a span of time, and which assets are the busiest.
+
+The number of rows that are read depends on the span, never on how many assets or tokens there are.
+"""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, select, union_all
+
+from mintmark.counts.rolling import DAY, HOUR
+from mintmark.models import Asset, LogRow, Site, TokenCount, db
+from mintmark.models.counts import WHOLE_SITE
+
+# span → seconds of a bar, and how many bars; the last is the one that is being filled.
+SPANS = {"day": (HOUR, 24), "week": (6 * HOUR, 28), "month": (DAY, 30)}
+_BUSIEST_OF_A_DAY = 50
+
+
+@dataclass(slots=True)
+class Bar:
+    """What was asked for from `at` on, for as long as a bar of its span lasts."""
+
+    at: int
+    done: int = 0
+    refused: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The bars of a span of time, oldest first, and their sums."""
+
+    seconds: int
+    bars: list[Bar] = field(default_factory=list)
+
+    def total(self, outcome: str) -> int:
+        """Return the sum of one outcome."""
+        return sum(getattr(bar, outcome) for bar in self.bars)
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """An asset and how many tokens it gave."""
+
+    asset_id: str
+    path: str
+    name: str
+    done: int
+
+
+def span(name: str, *, now: float) -> Span:
+    """Return the bars of a span (SPANS) that ends now."""
+    seconds, amount = SPANS[name]
+    last = int(now) // seconds * seconds
+    bars = {at: Bar(at) for at in range(last - (amount - 1) * seconds, last + 1, seconds)}
+    mine = (TokenCount.asset == WHOLE_SITE, TokenCount.at >= min(bars))
+    for row in db.session.execute(select(TokenCount.at, TokenCount.outcome, TokenCount.amount).where(*mine)):
+        bar = bars.get(row.at // seconds * seconds)
+        if bar is not None and row.outcome in ("done", "refused", "failed"):
+            setattr(bar, row.outcome, getattr(bar, row.outcome) + row.amount)
+    return Span(seconds, list(bars.values()))
+
+
+def busiest(*, now: float, days: int = 7, limit: int = 10) -> list[Busy]:
+    """Return the assets that gave the most tokens in the last days, today among them.
+
+    Only those that were among the first fifty of some day are looked at: each day is read from its
+    busiest end, so that a hundred thousand assets cost what a hundred do.
+    """
+    today = int(now) // DAY * DAY
+    dates = [today - number * DAY for number in range(days)]
+    firsts = [
+        select(TokenCount.asset)
+        .where(TokenCount.at == at, TokenCount.outcome == "done", TokenCount.asset != WHOLE_SITE)
+        .order_by(TokenCount.amount.desc())
+        .limit(_BUSIEST_OF_A_DAY)
+        .subquery()
+        for at in dates
+    ]
+    candidates = union_all(*(select(first.c.asset) for first in firsts))
+    done = func.sum(TokenCount.amount)
+    those = (TokenCount.asset.in_(candidates), TokenCount.at.in_(dates), TokenCount.outcome == "done")
+    sums = select(TokenCount.asset, done.label("done")).where(*those).group_by(TokenCount.asset).subquery()
+    statement = (
+        select(Asset.id, Asset.path, Asset.name, sums.c.done)
+        .join(sums, Asset.id == sums.c.asset)
+        .where(Asset.trashed_at.is_(None))
+        .order_by(sums.c.done.desc(), Asset.path)
+        .limit(limit)
+    )
+    return [Busy(row.id, row.path, row.name, int(row.done)) for row in db.session.execute(statement)]
+
+
+def counted_up_to() -> float | None:
+    """Return the moment of the last row that was counted; None before the first, or where it was archived."""
+    at = db.session.scalar(select(LogRow.at).join(Site, Site.counted_log_id == LogRow.id))
+    return None if at is None else at / 1000

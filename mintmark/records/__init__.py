@@ -1,0 +1,1 @@
+"""Reading the log: found by filters (`finding`), named (`naming`), exported in chunks, archived to a file."""

@@ -1,0 +1,98 @@
+"""Lists and objects of an asset as text of a form: a line each, or JSON, and back.
+
+What is written here reads back as it was; what is no such text is refused with what to do.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mintmark.errors import FieldError
+
+_PARAM_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines that hold something, without white space at their ends."""
+    return [line.strip() for line in text.split("\n") if line.strip()]
+
+
+def read_number(text: str) -> int | str:
+    """Return a number where the text is one; the reader of the field refuses the rest in its own words."""
+    text = text.strip()
+    return int(text) if re.fullmatch(r"-?[0-9]{1,12}", text, re.ASCII) else text
+
+
+def read_headers(text: str) -> dict[str, Any]:
+    """Return headers of lines `name: value`, or of one JSON object. Raises FieldError."""
+    if text.lstrip().startswith("{"):
+        return read_object(text, "headers")
+    headers: dict[str, Any] = {}
+    for line in lines_of(text):
+        name, colon, value = (piece.strip() for piece in line.partition(":"))
+        if not colon:
+            raise FieldError(f"“{line[:40]}” has no colon; write each as name: value", "headers")
+        if name in headers:
+            raise FieldError(f"names “{name[:40]}” twice", "headers")
+        headers[name] = value
+    return headers
+
+
+def headers_text(headers: Mapping[str, str]) -> str:
+    """Return a line for each header, or JSON where lines would not give the same back."""
+    lines = re.sub(r"\r\n?", "\n", "\n".join(f"{name}: {value}" for name, value in headers.items()))
+    try:
+        return lines if read_headers(lines) == headers else json_text(headers)
+    except FieldError:
+        return json_text(headers)
+
+
+def read_params(text: str) -> list[dict[str, Any]]:
+    """Return parameters of lines `name`, or `name: one, other`; what they may be is not looked at here."""
+    params: list[dict[str, Any]] = []
+    for line in lines_of(text):
+        name, colon, listed = line.partition(":")
+        one_of = {"one_of": [value.strip() for value in listed.split(",")]} if colon else {}
+        params.append({"name": name.strip(), **one_of})
+    return params
+
+
+def params_text(params: Iterable[Mapping[str, Any]]) -> str:
+    """Return a line for each parameter: its name, and the values it takes where they are listed."""
+    return "\n".join(map(_param_line, params))
+
+
+def _param_line(param: Mapping[str, Any]) -> str:
+    return f"{param['name']}: {', '.join(param['one_of'])}" if "one_of" in param else str(param["name"])
+
+
+def param_names(text: str) -> list[str]:
+    """Return the names of parameters as far as lines name some, for a look at a template while it is written."""
+    return [param["name"] for param in read_params(text) if _PARAM_NAME.fullmatch(param["name"])]
+
+
+def json_text(value: Any) -> str:
+    """Return JSON for somebody to read and change."""
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def read_object(text: str, field: str) -> dict[str, Any]:
+    """Return one JSON object without repeated names (RFC 8259 §4). Raises FieldError."""
+
+    def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise FieldError("name a field twice in one object", field)
+        return found
+
+    try:
+        found = json.loads(text, object_pairs_hook=without_repeats)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise FieldError(f"are no JSON object: {error.msg} at {place}", field) from None
+    except (ValueError, RecursionError):
+        raise FieldError("are no JSON object that can be kept", field) from None
+    if not isinstance(found, dict):
+        raise FieldError("are no JSON object: write {…}", field)
+    return found

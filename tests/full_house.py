@@ -1,0 +1,129 @@
+"""A house with one of everything, and the addresses of all its pages: for tests that look at every page.
+
+`text` stands wherever somebody may type free text, so that a page that mishandles one is found.
+"""
+
+import json
+
+from mintmark import people
+from mintmark.assets import save
+from mintmark.errors import FieldError
+from mintmark.fields import read_identifier
+from mintmark.models import Asset, FormerPath, LogRow, Person, Session, db, writing
+from tests.making import make_asset, make_attribute, make_group, make_person
+
+TYPES = {"words": "text", "amount": "number", "has_key": "boolean", "many": "list"}
+TEMPLATE = '{"sub": "{{ user.username }}", "w": "{{ user.attributes.words | omit }}", "n": %s}'
+
+
+class FullHouse:
+    """One of everything. `ada` administers, `ben` fetches, `eve` edits the asset."""
+
+    def __init__(self, house, text="plain"):
+        self.house = house
+        self.group = make_group(house, "editors")
+        self.other_group = make_group(house, _identifier(text, "others"))
+        for name, kind in TYPES.items():
+            make_attribute(house, name, kind, sensitive=name == "words", changed_by="person")
+        make_person(house, "ada", is_admin=True)
+        make_person(house, "eve", groups=["editors"], first_name="Eve")
+        self.person = make_person(house, "ben", groups=["editors"])
+        self.asset = make_asset(house, "integrations/helpdesk", TEMPLATE % '"x"', editors=["editors"], lifetime=None)
+        self.other_asset = make_asset(
+            house, "integrations/chat", readers=["editors"], params=[{"name": "room", "one_of": ["a"]}]
+        )
+        self.trashed = make_asset(house, "old", TEMPLATE % '"x"')
+        self.former_path = "before/helpdesk"
+        self._write_everywhere(text)
+        self.clients = {name: house.signed_in(name) for name in ("ada", "ben", "eve")}
+
+    def _write_everywhere(self, text):
+        house = self.house
+        with house.app.app_context(), writing():
+            by = house.by()
+            person = db.session.get_one(Person, self.person)
+            values = {name: text for name in ("email", "first_name", "last_name", "display_name")}
+            values |= {"roles": [text], "permissions": [text]}
+            values |= {"attributes": {"words": text, "amount": 3, "has_key": True, "many": [text]}}
+            people.revise(person, values, by=by)
+            for asset_id in (self.asset, self.other_asset, self.trashed):
+                asset = db.session.get_one(Asset, asset_id)
+                definition = dict(save.current_revision(asset).definition)
+                definition["name"] = text
+                definition["template"] = TEMPLATE % json.dumps(text.replace("{", "(").replace("}", ")"))
+                definition["headers"] = {"kid": text}
+                definition["answer"] = {"form": "json", "field": text, "beside": {"x": text}, "methods": ["GET"]}
+                save.revise(asset, definition, None, sealer=house.mint.settings.sealer, by=by, by_editor=True)
+            db.session.add(
+                FormerPath(
+                    path=self.former_path, asset_id=self.asset, moved_at=int(by.now), answers_until=int(by.now) + 99
+                )
+            )
+            db.session.flush()
+            asset = db.session.get_one(Asset, self.trashed)
+            asset.trashed_at = int(by.now)
+            rows = [
+                ("token.failed", "failed", "template_failed"),
+                ("token.refused", "refused", "not_a_reader"),
+                ("token.issued", "done", "former_path"),
+            ]
+            for event, outcome, code in rows:
+                db.session.add(_row(by, event, outcome, code, text, person=self.person, asset=self.asset))
+            device = "".join(character for character in text if character.isprintable())
+            db.session.add(
+                Session(
+                    id="f" * 64,
+                    person_id=self.person,
+                    signed_in_at=int(by.now),
+                    last_used_at=int(by.now),
+                    address=text,
+                    device=device,
+                )
+            )
+
+    def pages(self):
+        """Return the address of every page with a GET, by name; queries of lists too."""
+        values = {"asset_id": self.asset, "person_id": self.person, "group_id": self.group, "name": "words", "number": 2,
+                  "path": "integrations/helpdesk", "row_id": self.house.log()[-1]["id"]}  # fmt: skip
+        found = {}
+        with self.house.app.test_request_context():
+            for rule in self.house.app.url_map.iter_rules():
+                is_page = "GET" in (rule.methods or ()) and rule.endpoint.partition(".")[0] not in _NO_PAGES
+                if is_page and rule.arguments <= values.keys():
+                    adapter = self.house.app.create_url_adapter(None) or self.house.app.url_map.bind("localhost")
+                    found[rule.endpoint] = adapter.build(rule.endpoint, {name: values[name] for name in rule.arguments})
+        return (
+            found
+            | {f"list {number}": address for number, address in enumerate(_LISTS)}
+            | {"in the trash": f"/admin/assets/{self.trashed}/trash"}
+        )
+
+
+_NO_PAGES = frozenset({"static", "token", "nothing", "setup", "password_link"})
+_LISTS = [
+    "/admin/assets?under=integrations", "/admin/assets?q=integrations", *(f"/admin/assets?show={show}" for show in
+    ("off", "trash", "endless", "weak", "failing", "unseen", "shared")), "/admin/people?q=ben", "/admin/people?show=administrators",
+    "/admin/people?show=off", "/admin/people?show=erased", "/admin/log?event=token.failed", "/admin/log?outcome=refused",
+    "/admin?span=week", "/admin?span=month",
+]  # fmt: skip
+
+
+def _identifier(text, otherwise):
+    try:
+        return read_identifier(text, "name")
+    except FieldError:
+        return otherwise
+
+
+def _row(by, event, outcome, code, text, *, person, asset):
+    text = text.replace("\x00", "")
+    detail = {
+        "path": "integrations/helpdesk",
+        "reason": text,
+        "hint": text,
+        "line": 1,
+        "column": 2,
+        "name": "user.email",
+    }
+    return LogRow(at=int(by.now * 1000), event=event, outcome=outcome, code=code, actor=text, address=text, person=person, asset=asset,
+                  revision=1, request="5f0c2a7e9b1d3c44", jti=text, kid=text, sub=text, detail=json.dumps(detail))  # fmt: skip

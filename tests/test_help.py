@@ -1,0 +1,151 @@
+"""The help page: everything that a template may say, from the tables that check it."""
+
+import base64
+import json
+
+import pytest
+
+from mintmark import payload
+from mintmark.payload import values
+from mintmark.web import help_tables
+from mintmark.web.help import MAX_ATTRIBUTES
+from tests.making import make_asset, make_attribute, make_person
+from tests.test_pages import HOSTILE, Page
+
+
+@pytest.fixture
+def ben(sqlite_house):
+    """Somebody who is neither administrator nor editor."""
+    make_person(sqlite_house, "ben")
+    return sqlite_house.signed_in("ben")
+
+
+def help_of(client):
+    answer = client.get("/help")
+    assert answer.status_code == 200
+    return Page(answer.text)
+
+
+# Bounds that nobody meets who writes a template that can be read.
+OF_THE_CHECKER = {"MAX_WORDS", "MAX_UNREADABLE_TAGS", "MAX_SUGGESTIONS", "MAX_CANDIDATES"}
+ROWS = [*help_tables.names(), *help_tables.loop_names(), *help_tables.filters(), *help_tables.shapes()]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.written)
+def test_every_example_can_be_saved_and_gives_what_the_page_says(row):
+    template = payload.compile("{ " + row.example + " }", params=help_tables.PARAMS)
+
+    assert payload.render(template, help_tables.ADA) == json.loads(row.gives)
+
+
+@pytest.mark.parametrize("kind", payload.ATTRIBUTE_TYPES)
+def test_the_example_of_an_attribute_can_be_saved_and_needs_no_value(kind):
+    example = help_tables.attribute_example("level", kind)
+    template = payload.compile("{ " + example + " }", {"level": kind})
+
+    assert payload.render(template, help_tables.ADA) == {}
+    assert template.claims["level"].types == {kind}
+
+
+def test_the_first_template_can_be_saved_and_gives_what_the_page_says():
+    template = payload.compile(help_tables.TEMPLATE)
+
+    assert payload.render(template, help_tables.ADA) == json.loads(help_tables.template_gives())
+
+
+def test_every_name_filter_and_limit_of_the_code_is_on_the_page(ben):
+    page = help_of(ben)
+    written = [row.written for row in ROWS]
+
+    assert [row.written for row in help_tables.filters()] == [row.signature for row in payload.FILTERS.values()]
+    assert help_tables.FILTERS.keys() == payload.FILTERS.keys()
+    assert written[: len(payload.CONTEXT)] == [declared.name for declared in payload.CONTEXT]
+    for row in ROWS:
+        assert row.written in page.text and row.meaning in page.text
+        assert row.example in page.texts["code"] and row.gives in page.texts["code"]
+    for name in {name for name in vars(values) if name.startswith("MAX_")} - OF_THE_CHECKER:
+        assert getattr(values, name) in dict(help_tables.limits()).values(), name
+    for words, most in help_tables.limits():
+        assert words.capitalize() in page.text and f"{most:,}".replace(",", "\u202f") in page.text
+
+
+def test_every_example_uses_its_filter():
+    for name, example in help_tables.FILTERS.items():
+        assert f"| {name}" in example
+
+
+def test_the_claims_of_the_site_are_those_that_it_adds_and_that_templates_may_not(sqlite_house, ben):
+    make_asset(sqlite_house, "all", claims={"iat": True, "jti": True, "nbf": True}, template="{}")
+    token = ben.get("/all").text
+
+    assert claims_of(token).keys() == help_tables.SITE_CLAIMS.keys()
+    for name in help_tables.SITE_CLAIMS:
+        assert payload.check(f'{{ "{name}": 1 }}'), name
+        assert name in help_of(ben).texts["code"]
+
+
+def claims_of(token):
+    part = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def test_every_part_has_an_anchor_that_is_linked(ben):
+    page = help_of(ben)
+    linked = {found["href"][1:] for found in page.all("a") if found["href"].startswith("#")} - {"main"}
+
+    assert {"placeholders", "attributes", "filters", "blocks", "claims", "rules", "limits"} <= linked
+    assert linked == {found["id"] for found in page.all("h2")}
+    assert len({found["aria-label"] for found in page.all("div", role="region")}) == len(page.all("table"))
+
+
+def test_the_page_says_that_a_token_can_be_read_by_whoever_holds_it(ben):
+    assert "whoever holds it can read every claim" in help_of(ben).text
+
+
+def test_declared_attributes_are_listed_with_label_type_and_an_example(sqlite_house, ben):
+    make_attribute(sqlite_house, "department", label="Department of <work>")
+    make_attribute(sqlite_house, "level", "number", sensitive=True)
+    page = help_of(ben)
+
+    assert "Department of <work>" in page.texts["bdi"]
+    assert {"user.attributes.department", "user.attributes.level"} <= set(page.texts["code"])
+    assert '"department": "{{ user.attributes.department | omit }}"' in page.texts["code"]
+    assert '"level": {{ user.attributes.level | omit }}' in page.texts["code"]
+    assert page.text.count("Sensitive") == 1
+    assert "None is declared yet" not in page.text
+
+
+def test_without_attributes_the_page_says_who_declares_them(sqlite_house, ben):
+    make_person(sqlite_house, "ada", is_admin=True)
+
+    for client, may_declare in ((ben, False), (sqlite_house.signed_in("ada"), True)):
+        page = help_of(client)
+        assert "None is declared yet" in page.text
+        assert ("Declare the first" in page.text) == may_declare
+
+
+def test_only_so_many_attributes_are_listed(sqlite_house, ben, monkeypatch):
+    monkeypatch.setattr("mintmark.web.help.MAX_ATTRIBUTES", 2)
+    assert MAX_ATTRIBUTES == 200
+    for name in ("a", "b", "c"):
+        make_attribute(sqlite_house, name)
+    page = help_of(ben)
+
+    assert "user.attributes.b" in page.texts["code"] and "user.attributes.c" not in page.texts["code"]
+    assert "the first 2; there are more" in page.text
+
+
+def test_hostile_labels_are_shown_as_text(sqlite_house, ben):
+    def declare(labels):
+        for number, label in enumerate(labels):
+            make_attribute(sqlite_house, f"a{number}", label=label)
+        return help_of(ben)
+
+    plain = declare(["plain"] * len(HOSTILE))
+    page = declare(HOSTILE)
+    assert page.skeleton() == plain.skeleton()
+    assert set(HOSTILE) <= set(page.texts["bdi"])
+
+
+def test_a_stranger_signs_in_first(sqlite_house):
+    assert sqlite_house.client().get("/help").location == "/login?next=/help"

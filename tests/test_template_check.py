@@ -1,0 +1,217 @@
+"""The live check of a template: what it answers, for whom, how fast; and in a browser, what it adds to the form."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mintmark import payload
+from mintmark.web.admin.template_check import look_at
+from tests.filling import fields_of
+from tests.making import make_asset, make_attribute, make_group, make_person
+from tests.test_browser_pages import address, chromium, open_page, see_that_it_holds, sign_in  # noqa: F401 — fixtures.
+
+CHECK = "/admin/assets/check"
+NEW = "/admin/assets/new"
+
+
+@pytest.fixture
+def ada(sqlite_house):
+    """An administrator's client; `check` asks with the token of a form."""
+    make_person(sqlite_house, "ada", is_admin=True)
+    make_attribute(sqlite_house, "badge", "number")
+    client = sqlite_house.signed_in("ada")
+    client.house, client.token = sqlite_house, fields_of(client.get(NEW))["csrf_token"][0]
+    return client
+
+
+def check(client, template, params="", **more):
+    return client.post(CHECK, data={"csrf_token": client.token, "template": template, "params": params, **more})
+
+
+def test_it_tells_every_problem_with_line_column_and_hint(ada):
+    answer = check(ada, '{"a": {{ user.fist_name }},\n "exp": 1}')
+    expected = payload.check('{"a": {{ user.fist_name }},\n "exp": 1}', {"badge": "number"})
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
+    assert answer.json["problems"] == [
+        {"line": each.line, "column": each.column, "reason": each.reason, "hint": each.hint} for each in expected
+    ]
+    assert [(each["line"], each["column"]) for each in answer.json["problems"]] == [(1, 7), (2, 2)]
+    assert "did you mean `user.first_name`?" in answer.json["problems"][0]["hint"]
+
+
+def test_a_good_template_has_no_problems_and_may_have_notes(ada):
+    assert check(ada, '{"n": {{ user.attributes.badge }}}').json["problems"] == []
+    found = check(ada, '{"n": {{-5}}}').json
+    assert found["problems"] == [] and "positive" in found["notes"][0]["reason"]
+
+
+def test_it_offers_the_names_that_there_are(ada):
+    found = check(ada, "{}", params="room: a, b\n1x\n\nnonce").json
+    names = {row["name"]: row["type"] for row in found["names"]}
+    assert names.items() >= {"user.email": "text", "user.attributes.badge": "number", "params.room": "text", "params.nonce": "text"}.items()  # fmt: skip
+    assert not [name for name in names if name.startswith("loop.") or "1x" in name]
+    assert "loop.first" in {row["name"] for row in check(ada, '{"a": [{%- for x in user.groups %}').json["names"]}
+    assert {"signature": "omit", "meaning": payload.FILTERS["omit"].meaning} in found["filters"]
+    assert len(found["filters"]) == len(payload.FILTERS)
+    assert check(ada, '{"a": "{{ params.room }}"}', params="room").json["problems"] == []
+    assert check(ada, '{"a": "{{ params.room }}"}').json["problems"] != []
+
+
+def test_whoever_edits_some_asset_may_ask_and_nobody_else(ada):
+    make_group(ada.house, "staff")
+    asset_id = make_asset(ada.house, "a", editors=["staff"], params=[{"name": "room"}])
+    make_person(ada.house, "eve", groups=["staff"])
+    make_person(ada.house, "ben")
+    eve, ben = ada.house.signed_in("eve"), ada.house.signed_in("ben")
+    fields = fields_of(eve.get(f"/admin/assets/{asset_id}/edit"))
+    eve.token, ben.token = fields["csrf_token"][0], ada.token
+    assert check(eve, '{"a": "{{ params.room }}"}', params=fields["params"][0]).json["problems"] == []
+    assert check(ben, "{}").status_code == 403
+    stranger = ada.house.client()
+    stranger.token = ada.token
+    assert check(stranger, "{}").status_code == 403
+
+
+def test_it_keeps_nothing_and_takes_no_forged_or_endless_question(ada):
+    rows = len(ada.house.log())
+    assert check(ada, "{}", csrf_token="x").status_code == 400
+    assert ada.post(CHECK, data={"template": "{}"}).status_code == 400
+    assert check(ada, "x" * 70_000).status_code == 413
+    assert check(ada, "x" * 20_000).json["problems"][0]["reason"] == "a template has at most 16,384 bytes"
+    assert check(ada, "\0").json["problems"] != []
+    assert ada.post(CHECK, data={"csrf_token": ada.token}).json["problems"] != []
+    assert len(ada.house.log()) == rows
+
+
+def worst(unit, end="}"):
+    return '{"a": "' + unit * ((payload.MAX_TEMPLATE_BYTES - 20) // len(unit)) + '"' + end
+
+
+@pytest.mark.parametrize("template", [worst("{{ user.email }}"), worst("{{ user.emial }}"), worst("{"), worst("{{ x | y }}"), "[" * 16_000, worst("é"), "\n" * 16_000])  # fmt: skip
+def test_the_longest_templates_are_checked_while_one_waits(sqlite_house, template):
+    with sqlite_house.app.app_context():
+        look_at("{}", "")
+        start = time.process_time()
+        look_at(template, "room\nnonce")
+        assert time.process_time() - start < 0.2
+
+
+def test_it_never_raises(sqlite_house):
+    with sqlite_house.app.app_context():
+
+        @given(st.text(max_size=200), st.text(max_size=40))
+        def look(template, params):
+            assert set(look_at(template, params)) == {"problems", "notes", "names", "filters"}
+
+        look()
+
+
+# In a browser ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def form(sqlite_house, open_page):  # noqa: F811 — the fixture of that module.
+    """The form of a new asset, in a browser."""
+    make_person(sqlite_house, "ada", is_admin=True)
+    make_attribute(sqlite_house, "badge", "number")
+    page = open_page()
+    sign_in(page, "ada")
+    page.goto(NEW)
+    return page
+
+
+def type_template(page, text):
+    page.get_by_label("Template").fill("")
+    page.get_by_label("Template").press_sequentially(text)
+
+
+@pytest.mark.slow
+def test_the_form_finds_a_mistake_while_it_is_typed_and_leads_there(form):
+    type_template(form, '{\n "é💥": 1, "a": {{ user.fist_nam }}')
+    form.keyboard.press("Escape")
+    form.get_by_label("Template").press_sequentially(" }")
+    finding = form.locator("#template-findings li")
+    finding.first.wait_for()
+    assert "did you mean user.first_name?" in finding.first.text_content()
+    assert form.locator("#template-findings code").first.text_content() == "user.fist_nam"
+    assert form.get_by_label("Template").get_attribute("aria-invalid") == "true"
+    form.wait_for_function("document.querySelector('.editor [role=status]').textContent === '1 problem'")
+
+    finding.first.get_by_role("button").click()
+    place = form.evaluate("[document.activeElement.id, document.activeElement.selectionStart]")
+    assert place == ["template", '{\n "é💥": 1, "a": '.encode("utf-16-le").__len__() // 2]
+
+    type_template(form, '{"a": 1}')
+    form.wait_for_function("document.querySelector('.editor [role=status]').textContent === 'No problems'")
+    assert finding.count() == 0
+    see_that_it_holds(form)
+
+
+@pytest.mark.slow
+def test_names_complete_themselves_and_keys_are_not_stolen(form):
+    template, names = form.get_by_label("Template"), form.get_by_role("option")
+    type_template(form, '{"sub": "{{ user.na')
+    assert names.count() == 0
+    type_template(form, '{"sub": "{{ user.fi')
+    names.first.wait_for()
+    assert names.first.get_attribute("aria-selected") == "true"
+    assert template.get_attribute("aria-activedescendant") == names.first.get_attribute("id")
+    see_that_it_holds(form)
+
+    form.keyboard.press("Tab")
+    assert template.input_value().endswith("{{ user.first_name") and names.count() == 0
+    template.press_sequentially(" | tr")
+    form.keyboard.press("ArrowDown")
+    form.keyboard.press("Enter")
+    assert template.input_value().endswith("| truncate")
+    template.press_sequentially(' }} user.f"}')
+    assert names.count() == 0, "outside of tags nothing is offered"
+
+    type_template(form, '{"b": {{ badg')
+    names.first.wait_for()
+    form.keyboard.press("Escape")
+    assert names.count() == 0
+    template.press_sequentially("e")
+    names.first.click()
+    assert template.input_value() == '{"b": {{ user.attributes.badge'
+    form.keyboard.press("Tab")
+    assert form.evaluate("document.activeElement.id") != "template", "Tab leaves the field where nothing is offered"
+
+
+@pytest.mark.slow
+def test_one_question_at_a_time_and_none_while_typing(form):
+    asked = []
+    form.wait_for_timeout(500)
+    form.on("request", lambda request: asked.append(request.url) if request.url.endswith("/check") else None)
+    form.get_by_label("Template").press_sequentially("{{ user.email }}", delay=30)
+    assert len(asked) <= 1
+    form.wait_for_timeout(900)
+    assert 1 <= len(asked) <= 2
+
+
+@pytest.mark.slow
+def test_without_script_the_button_checks(sqlite_house, open_page):  # noqa: F811 — the fixture of that module.
+    make_person(sqlite_house, "ada", is_admin=True)
+    page = open_page(java_script_enabled=False)
+    sign_in(page, "ada")
+    page.goto(NEW)
+    page.get_by_label("Template").fill('{"a": {{ user.fist_name }}}')
+    page.get_by_role("button", name="Check without saving").click()
+    assert "Line 1, column 7" in page.locator("#template-findings").text_content()
+    assert page.get_by_label("Template").input_value() == '{"a": {{ user.fist_name }}}'
+
+
+@pytest.mark.slow
+def test_the_secret_is_copied_and_every_state_of_the_form_holds(form):
+    form.get_by_role("button", name="Copy the secret").click()
+    form.get_by_text("Copied").first.wait_for()
+    form.locator("summary").last.click()
+    see_that_it_holds(form)
+    form.get_by_label("Path").fill("a")
+    form.get_by_label("Name", exact=True).fill("A")
+    form.get_by_label("Lifetime in seconds").fill("5")
+    form.get_by_role("button", name="Save").click()
+    form.get_by_text("Nothing was saved yet").wait_for()
+    see_that_it_holds(form)
