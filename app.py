@@ -195,5 +195,6 @@ def _show_bug(error: Exception) -> ResponseReturnValue:
 
 def _error_page(status: int, title: str, words: str) -> ResponseReturnValue:
     """Show an error without asking the database who is signed in, for that may be what failed."""
-    g.setdefault("_login_user", AnonymousUserMixin())
+    nobody = AnonymousUserMixin()
+    g._login_user = nobody if status >= 500 else g.get("_login_user", nobody)  # A failed transaction answers nothing.
     return render_template("error.html", status=status, title=title, words=words), status

@@ -206,7 +206,8 @@ def _definition(number: int, groups: int) -> dict[str, Any]:
     return {
         "path": asset_path(number), "name": f"Asset {number}", "algorithm": "HS256", "headers": {},
         "template": TEMPLATE, "lifetime": None if number % 5_000 == 0 else 600, "backdate": 0,
-        "claims": {"iat": True, "jti": True, "nbf": False}, "origins": [], "answer": {"form": "raw", "methods": ["GET"]},
+        "claims": {"iat": True, "jti": True, "nbf": False}, "origins": [],
+        "answer": {"form": "raw", "methods": ["GET"]},
         "params": [], "live": number % 200 != 3,
         "readers": readers, "editors": editors,
     }  # fmt: skip

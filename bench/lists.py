@@ -107,6 +107,7 @@ def _grown_site(name: str, arguments: argparse.Namespace) -> Any:
     from app import create_app
     from mintmark import counts
     from mintmark.database import bring_up_to_date, has_site
+    from mintmark.models import db
 
     arguments.folder.mkdir(parents=True, exist_ok=True)
     overrides = {"INSTANCE": str(arguments.folder / name), "SEALING_KEY": SEALING_KEY}
@@ -122,7 +123,7 @@ def _grown_site(name: str, arguments: argparse.Namespace) -> Any:
         bring_up_to_date(mint.settings)
         if is_new:
             grown.fill(now=time.time(), share=arguments.share, sealer=mint.settings.sealer)
-        while counts.catch_up(now=time.time()):
+        while counts.catch_up(db.engine, now=time.time()):
             pass
     return app
 

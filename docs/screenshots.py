@@ -110,21 +110,16 @@ def _fill(app: Any, clock: Clock) -> tuple[str, dict[str, str]]:
         clock.now = end - month + step * month / 600
         hour = int(clock.now) // 3600 % 24
         for username in ("ada", "ben", "mia")[: 1 + (step * 7 + hour) % 3]:
-            if step % 25 == 0 or username not in _clients:
-                _clients[username] = _signed_in(app, clock, username)
-            _clients[username].get(f"/{_paths(app)[step * 5 % len(_paths(app))]}")
+            _signed_in(app, clock, username).get(f"/{_paths(app)[step * 5 % len(_paths(app))]}")
     clock.now = end
     cookie = _signed_in(app, clock, "ada").get_cookie("mintmark").value
     with app.app_context():
         clock.now = end + 60
-        while counts.catch_up(now=clock.now):
+        while counts.catch_up(db.engine, now=clock.now):
             pass
         db.session.remove()
     clock.now = end
     return cookie, _ids(app)
-
-
-_clients: dict[str, Any] = {}
 
 
 def _paths(app: Any) -> list[str]:

@@ -163,7 +163,7 @@ def see_uses_allow(name: str, *, seconds: float, new_type: str | None = None) ->
         raise FieldError("was not changed: there are too many templates to look at; try again at a quieter hour", field)
 
 
-def empty_some(name: str, *, after: str = "", most: int = AT_ONCE) -> str | None:
+def empty_some(name: str, *, after: str = "", most: int) -> str | None:
     """Take the values of an attribute from the next people behind an id; return the last id, None at the end.
 
     Some at a time, for all at once would hold everybody else up.

@@ -18,7 +18,7 @@ ASSET, PERSON = "asset", "person"
 MAX_WORDS = 5  # of a query; the rest is not looked at.
 _WORD_CHARACTERS, _MAX_WORDS_KEPT = 60, 40
 _RARE = 1_000
-_MOST_TRIED = 3_000
+_TRIED = (200, 1_500)  # candidates of one page: as a rule the first few are enough.
 _SEPARATORS = re.compile(r"[\W_]+")
 _LAST = "\U0010ffff"
 
@@ -96,19 +96,28 @@ def find(kind: str, query: str, *, after: str = "", limit: int) -> list[Hit]:
 def find_page(kind: str, query: str, *, after: str = "", limit: int) -> Found:
     """Return a page as `find` does, in bounded time: where two common words seldom meet, only some are tried.
 
-    So a page may hold fewer than `limit`, or nothing, and still say where to go on. At most eight statements.
+    So a page may hold fewer than `limit`, or nothing, and still say where to go on. At most ten statements.
     """
     wanted = _wanted(query)
     if not wanted:
         return Found([], None)
-    first = _rarest(kind, wanted)
+    first, found = _rarest(kind, wanted), Found([], None)
+    for most in _TRIED:
+        found = _find_among(kind, first, wanted, after, most, limit)
+        if len(found.hits) == limit or found.next_place is None:
+            break
+    return found
+
+
+def _find_among(kind: str, first: str, wanted: Sequence[str], after: str, most: int, limit: int) -> Found:
+    """Find among the next words that begin with `first`, so many at most."""
     next_ones = select(SearchWord).where(_begins(SearchWord, kind, first), _is_behind(after))
-    next_ones = next_ones.order_by(*_order(SearchWord)).limit(_MOST_TRIED)
+    next_ones = next_ones.order_by(*_order(SearchWord)).limit(most)
     tried = aliased(SearchWord, next_ones.subquery())
     hits = _hits(_met(tried, kind, first, wanted), tried, limit + 1)
     if len(hits) > limit:
         return Found(hits[:limit], hits[limit - 1].place)
-    last = db.session.scalar(next_ones.offset(_MOST_TRIED - 1).limit(1))
+    last = db.session.scalar(next_ones.offset(most - 1).limit(1))
     return Found(hits, None if last is None else _place(last))
 
 

@@ -70,6 +70,8 @@
     );
     if (count) area.setAttribute("aria-invalid", "true");
     else area.removeAttribute("aria-invalid");
+    const refused = document.getElementById("template-problem");
+    if (refused) refused.hidden = !count;
     if (said !== null || count) say(count === 0 ? "No problems" : count === 1 ? "1 problem" : `${count} problems`);
     said ??= "";
   }

@@ -11,6 +11,7 @@ import shutil
 
 import psycopg
 import pytest
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import text
 
 from app import create_app
@@ -26,6 +27,7 @@ SEALING_KEY = "test:" + base64.b64encode(b"tests seal with thirty-two bytes").de
 START = 1_800_000_000.0
 POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 IN_CI = bool(os.environ.get("CI"))
+COMPILED_PAGES = FileSystemBytecodeCache()  # Each house would compile the pages anew.
 
 
 def skip_or_fail(reason):
@@ -55,6 +57,7 @@ class House:
         self.clock = Clock()
         self.overrides = overrides
         self.app = create_app(overrides, clock=self.clock)
+        self.app.jinja_env.bytecode_cache = COMPILED_PAGES
         self.mint = self.app.extensions["mintmark"]
 
     def client(self, **options):

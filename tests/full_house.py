@@ -99,7 +99,7 @@ class FullHouse:
         )
 
 
-_NO_PAGES = frozenset({"static", "token", "nothing", "setup", "password_link"})
+_NO_PAGES = frozenset({"static", "token", "signin", "nothing", "setup", "password_link"})
 _LISTS = [
     "/admin/assets?under=integrations", "/admin/assets?q=integrations", *(f"/admin/assets?show={show}" for show in
     ("off", "trash", "endless", "weak", "failing", "unseen", "shared")), "/admin/people?q=ben", "/admin/people?show=administrators",

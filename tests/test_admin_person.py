@@ -4,7 +4,12 @@ import re
 import threading
 
 import pytest
+from flask import url_for
 
+from mintmark import people
+from mintmark.errors import FieldError
+from mintmark.models import writing
+from mintmark.web.admin import person
 from tests.conftest import PASSWORD
 from tests.making import make_asset, make_attribute, make_group, make_person
 from tests.test_pages import Page
@@ -54,15 +59,15 @@ def test_a_persons_page_tells_what_is_known_of_them(house, ada):
     make_attribute(house, "department")
     make_attribute(house, "health", sensitive=True)
     make_asset(house, "helpdesk")
-    person = make_person(
+    cleo = make_person(
         house, "cleo", groups=["staff"], roles=["agent"], attributes={"department": "R&D", "health": "well"}
     )
     house.run("mint", "helpdesk", "--as", "cleo")
     house.signed_in("cleo")
 
-    page = Page(ada.get(f"/admin/people/{person}").text)
+    page = Page(ada.get(f"/admin/people/{cleo}").text)
 
-    for words in ("cleo", person, "staff", "agent", "R&D", "Sensitive", "in 1 session", "token.issued", "helpdesk"):
+    for words in ("cleo", cleo, "staff", "agent", "R&D", "Sensitive", "in 1 session", "token.issued", "helpdesk"):
         assert words in page.text, words
     assert "argon2" not in page.html
     assert ada.get("/admin/people/nobody").status_code == 404
@@ -72,17 +77,17 @@ def test_a_form_sent_back_as_it_was_shown_changes_nothing(house, ada):
     staff = make_group(house, "staff")
     for name, kind in (("number", "number"), ("vip", "boolean"), ("languages", "list"), ("note", "text")):
         make_attribute(house, name, kind)
-    person = make_person(
+    cleo = make_person(
         house, "cleo", groups=["staff"], email="", roles=["a\nb", " c"], display_name="two\r\nlines",
         attributes={"number": 1.0, "vip": False, "languages": ["", "en"], "note": "", "gone": "kept"},
     )  # fmt: skip
-    before = row_of(house, person)
+    before = row_of(house, cleo)
 
-    answer = edit(house, ada, person, display_name=None) if False else edit(house, ada, person)
+    answer = edit(house, ada, cleo)
 
     assert answer.status_code == 303, answer.text
-    assert row_of(house, person) == before
-    assert house.rows("SELECT group_id FROM membership WHERE person_id = :id", id=person) == [{"group_id": staff}]
+    assert row_of(house, cleo) == before
+    assert house.rows("SELECT group_id FROM membership WHERE person_id = :id", id=cleo) == [{"group_id": staff}]
     assert house.log("person.revised") == []
 
 
@@ -93,8 +98,8 @@ def test_a_person_is_changed_and_the_log_names_the_fields(house, ada, ben):
     answer = edit(house, ada, ben, last_name="", email="b@example.test", groups=staff, **{"attribute-floor": "3"})
 
     assert answer.status_code == 303
-    person, row = row_of(house, ben), house.log("person.revised")[-1]
-    assert (person["last_name"], person["email"]) == (None, "b@example.test")
+    now, row = row_of(house, ben), house.log("person.revised")[-1]
+    assert (now["last_name"], now["email"]) == (None, "b@example.test")
     assert row["person"] == ben
     assert sorted(re.findall(r'"(\w+)"', row["detail"])) == ["attributes", "email", "fields", "groups", "last_name"]
     assert "ben" in ada.get("/admin/people?q=b@example").text and ">ben<" not in ada.get("/admin/people?q=okri").text
@@ -166,16 +171,12 @@ def test_nobody_switches_off_unmakes_or_erases_themselves(house, ada):
 
 def test_the_last_live_administrator_stays(house, ada):
     """Where the actor is one who is being unmade at this moment, the site still keeps one."""
-    from mintmark import people
-    from mintmark.errors import FieldError
-    from mintmark.models import writing
-
     me = house.rows("SELECT id FROM person WHERE username = 'ada'")[0]["id"]
     make_person(house, "off", is_admin=True, live=False)
     with house.app.app_context():
-        for act in (people.erase, lambda person, by: people.see_may_go(person, by=by, field="live")):
+        for lose in (people.erase, lambda locked, by: people.see_may_go(locked, by=by, field="live")):
             with pytest.raises(FieldError, match="last live administrator"), writing():
-                act(people.get_locked(me), by=house.by())
+                lose(people.get_locked(me), by=house.by())
     assert row_of(house, me)["is_admin"]
 
 
@@ -226,17 +227,11 @@ def test_a_one_time_link_is_shown_once_and_sets_a_password(house, ada, ben):
 
 def test_a_link_names_the_base_url_and_not_the_host_of_the_request(make_house):
     house = make_house(BASE_URL="https://tokens.example.test/mint")
-    make_person(house, "ada", is_admin=True)
-    ben = make_person(house, "ben")
-    with house.app.test_request_context("/", base_url="https://evil.test"):
-        from mintmark.web.admin.person import _address
 
-        assert _address("/mint/x").startswith("https://tokens.example.test/mint/x") or _address("/x")
-    with house.app.test_request_context(
-        "/mint/", base_url="https://evil.test", environ_overrides={"SCRIPT_NAME": "/mint"}
-    ):
-        assert _address("/mint/setup/password?code=x") == "https://tokens.example.test/mint/setup/password?code=x"
-    assert ben
+    with house.app.test_request_context("/", base_url="https://evil.test/mint"):
+        address = person._address(url_for("password_link.form", code="x"))
+
+    assert address == "https://tokens.example.test/mint/setup/password?code=x"
 
 
 def test_a_link_needs_a_fresh_sign_in_and_a_live_person(house, ada, ben):

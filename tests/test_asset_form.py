@@ -14,6 +14,7 @@ from mintmark.web.admin import asset_entered, entered_text
 from mintmark.web.admin.asset_form import FIRST_TEMPLATE
 from tests.conftest import SECRET
 from tests.filling import fields_of, sent, submit
+from tests.hostile import SOME
 from tests.making import TEMPLATE, change_asset, make_asset, make_attribute, make_group, make_person
 from tests.test_pages import Page
 
@@ -173,7 +174,7 @@ REFUSED = [
     ({"path": "taken"}, "path", "is taken by another asset"),
     ({"name": ""}, "name", "is empty"),
     ({"name": "x" * 256}, "name", "has 256 characters"),
-    ({"template": ""}, "template", "line 1"),
+    ({"template": ""}, "template", "Line 1"),
     ({"template": '{"a": {{ user.fist_name }}}'}, "template", "user.first_name"),
     ({"lifetime": ""}, "lifetime", "tick “Never expires”"),
     ({"lifetime": "5 minutes"}, "lifetime", "takes a whole number from 10"),
@@ -261,6 +262,23 @@ def test_all_problems_are_told_at_once(refusing):
     assert {found["href"] for found in page.all("a") if found["href"].startswith("#")} >= {
         "#path", "#name", "#template", "#lifetime", "#secret"
     }  # fmt: skip
+
+
+def test_hostile_texts_stay_texts_in_every_field(refusing):
+    texts = [
+        name for name in refusing.loaded if name not in {*CHOSEN, "csrf_token", "claims", "answer_methods", "live"}
+    ]
+    plain = [tag for tag, *_ in Page(refusing.get(NEW).text).skeleton() if tag in ("script", "img", "form", "link")]
+    for text in SOME:
+        answer = post_new(refusing, {name: text for name in texts})
+        assert answer.status_code == 422, text
+        assert [tag for tag, *_ in Page(answer.text).skeleton() if tag in ("script", "img", "form", "link")] == plain, (
+            text
+        )
+        again = fields_of(answer)
+        assert {name: again.get(name) for name in ("path", "name", "template", "headers", "secret")} == dict.fromkeys(
+            ("path", "name", "template", "headers", "secret"), [text]
+        )
 
 
 def test_rare_fields_are_open_where_one_of_them_is_wrong(refusing):

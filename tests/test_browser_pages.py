@@ -138,7 +138,7 @@ def test_the_first_link_makes_an_administrator(sqlite_house, open_page):
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Become").click()
     page.wait_for_url("**/")
-    assert "There is no live asset yet" in page.get_by_role("main").inner_text()
+    assert "Make an asset" in page.get_by_role("main").inner_text()
     see_that_it_holds(page)
 
 
@@ -186,10 +186,10 @@ def test_the_keyboard_alone_signs_in_and_out(sqlite_house, open_page, has_script
     page.keyboard.press("Tab")
     assert page.locator(":focus").inner_text() == "Skip to the page"
     page.keyboard.press("Enter")
-    reached = press_through(page, "Tab", 3 if has_script else 2)
-    wanted = ["Download a token of One", "Fetch it from a page of this site: One", "Copy the example of One"]
-    assert reached == wanted[: len(reached)]
-    assert press_through(page, "Shift+Tab", len(reached))[-1] == "Sign out"
+    reached = press_through(page, "Tab", 4 if has_script else 3)
+    wanted = ["Preview One", "Download a token of One", "Fetch it from a page of this site: One"]
+    assert reached == [*wanted, "Copy the example of One"][: len(reached)]
+    assert press_through(page, "Shift+Tab", len(reached) + 3)[-4:] == ["Help", "Account", "Home", "Sign out"]
     page.keyboard.press("Enter")
     page.wait_for_url("**/login")
 
@@ -200,7 +200,7 @@ def test_what_has_the_focus_is_seen(sqlite_house, open_page):
     page = open_page()
     sign_in(page, "ben")
     seen = set()
-    for _ in range(6):
+    for _ in range(9):
         page.keyboard.press("Tab")
         style = "getComputedStyle(document.activeElement)"
         assert page.evaluate(f"[{style}.outlineStyle, {style}.outlineWidth]") == ["solid", "3px"]

@@ -8,47 +8,51 @@ from sqlalchemy import insert, text
 
 from mintmark import counts, recorder
 from mintmark.counts import reading, rolling
-from mintmark.models import LogRow, db, writing
+from mintmark.models import LogRow, db
 from mintmark.models.base import writing_to
 from tests.conftest import START
+from tests.log_rows import add_rows as add_any_rows
+from tests.log_rows import count_all
 from tests.making import make_asset, make_person
 
-pytestmark = pytest.mark.both_databases
 HOUR, DAY = 3600, 86400
 
 
-def add_rows(house, amount, *, at=START, event="token.issued", outcome="done", asset="a" * 36):
-    """Write rows as the recorder does, committed."""
-    row = {"at": int(at * 1000), "event": event, "outcome": outcome, "asset": asset}
-    with house.app.app_context(), writing():
-        db.session.execute(insert(LogRow), [row] * amount)
+def add_rows(house, amount, *, asset="a" * 36, **columns):
+    add_any_rows(house, amount, asset=asset, **columns)
 
 
-def catch_up(house, later=60):
-    with house.app.app_context():
-        while counts.catch_up(db.engine, now=house.clock() + later):
-            pass
+# Several writers: there only may ids come in another order than commits.
+postgresql_only = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 
 
 def counted(house, asset=""):
-    rows = house.rows("SELECT at, outcome, amount FROM token_count WHERE asset = :asset ORDER BY at, outcome", asset=asset)
+    rows = house.rows(
+        "SELECT at, outcome, amount FROM token_count WHERE asset = :asset ORDER BY at, outcome", asset=asset
+    )
     return [(row["at"], row["outcome"], row["amount"]) for row in rows]
 
 
+@pytest.mark.both_databases
 def test_tokens_are_counted_by_hour_for_the_site_and_by_day_for_each_asset(house):
     hour, day = START // HOUR * HOUR, START // DAY * DAY
     add_rows(house, 3)
     add_rows(house, 2, at=START + HOUR, asset="b" * 36)
     add_rows(house, 4, at=START + HOUR, event="token.refused", outcome="refused")
     add_rows(house, 5, event="token.failed", outcome="failed")
-    add_rows(house, 9, event="person.signed_in")
+    add_rows(house, 9, event="person.signed_in", asset=None)
     add_rows(house, 1, at=START + DAY)
 
-    catch_up(house, later=2 * DAY)
+    count_all(house, later=2 * DAY)
 
     assert counted(house) == [(hour, "done", 3), (hour, "failed", 5), (hour + HOUR, "done", 2), (hour + HOUR, "refused", 4),
                               (hour + DAY, "done", 1)]  # fmt: skip
-    assert counted(house, "a" * 36) == [(day, "done", 3), (day, "failed", 5), (day, "refused", 4), (day + DAY, "done", 1)]
+    assert counted(house, "a" * 36) == [
+        (day, "done", 3),
+        (day, "failed", 5),
+        (day, "refused", 4),
+        (day + DAY, "done", 1),
+    ]
     assert counted(house, "b" * 36) == [(day, "done", 2)]
 
 
@@ -56,8 +60,8 @@ def test_counting_again_adds_only_what_came_since(house):
     for amount in (3, 0, 4):
         if amount:
             add_rows(house, amount)
-        catch_up(house)
-        catch_up(house)
+        count_all(house)
+        count_all(house)
 
     assert [amount for _, _, amount in counted(house)] == [7]
 
@@ -71,11 +75,12 @@ def test_a_backlog_is_counted_in_steps(house, monkeypatch):
         first = counts.catch_up(db.engine, now=house.clock() + 60)
     assert (first, counted(house)[0][2]) == (True, 4)
 
-    catch_up(house)
+    count_all(house)
 
     assert counted(house)[0][2] == 13
 
 
+@pytest.mark.both_databases
 def test_many_who_count_at_once_count_each_row_once(house, monkeypatch):
     monkeypatch.setattr(rolling, "STEP", 7)
     add_rows(house, 60)
@@ -84,7 +89,7 @@ def test_many_who_count_at_once_count_each_row_once(house, monkeypatch):
     def count():
         barrier.wait()
         try:
-            catch_up(house)
+            count_all(house)
         except Exception as failure:
             failures.append(failure)
 
@@ -94,7 +99,7 @@ def test_many_who_count_at_once_count_each_row_once(house, monkeypatch):
     add_rows(house, 40)
     for thread in threads:
         thread.join()
-    catch_up(house)
+    count_all(house)
 
     assert failures == []
     assert counted(house)[0][2] == 100
@@ -110,10 +115,10 @@ def test_who_dies_while_counting_leaves_nothing_half_counted(house, monkeypatch,
 
     with monkeypatch.context() as dying, contextlib.suppress(KeyboardInterrupt):
         dying.setattr(rolling, dies_at, die)
-        catch_up(house)
+        count_all(house)
     assert counted(house) == []
 
-    catch_up(house)
+    count_all(house)
 
     assert counted(house)[0][2] == 5
 
@@ -127,21 +132,21 @@ def open_row(house, at):
         yield
 
 
+@pytest.mark.both_databases
+@postgresql_only
 def test_a_row_that_is_committed_behind_a_later_one_is_counted_too(house):
-    if house.mint.settings.is_sqlite:
-        pytest.skip("SQLite has one writer: ids come in the order of commits")
     with open_row(house, START):
         add_rows(house, 2)
-        catch_up(house, later=10)  # Too young to be settled.
+        count_all(house, later=10)  # Too young to be settled.
         assert counted(house) == []
-    catch_up(house, later=20)
+    count_all(house, later=20)
 
     assert counted(house)[0][2] == 3
 
 
+@pytest.mark.both_databases
+@postgresql_only
 def test_while_a_commit_hangs_nothing_that_came_with_it_is_counted(house):
-    if house.mint.settings.is_sqlite:
-        pytest.skip("SQLite has one writer: ids come in the order of commits")
     with open_row(house, START), house.app.app_context(), db.engine.connect() as other:
         add_rows(house, 2, at=START)
         other.execute(text("SELECT pg_sleep(0.2)"))
@@ -150,7 +155,7 @@ def test_while_a_commit_hangs_nothing_that_came_with_it_is_counted(house):
             # As long after the rows as the open transaction is old.
             assert age > 0.2
             assert rolling._next_step(asking, START + age) == (rolling._next_step(asking, START)[0], None, False)
-    catch_up(house)
+    count_all(house)
 
     assert counted(house)[0][2] == 3
 
@@ -160,17 +165,17 @@ def test_rows_of_an_import_are_passed_over(house, monkeypatch):
     add_rows(house, 12, event="person.created")
     add_rows(house, 2)
 
-    catch_up(house)
+    count_all(house)
 
     assert counted(house)[0][2] == 2
 
 
 def test_counts_over_four_hundred_days_old_are_removed(house):
     add_rows(house, 1)
-    catch_up(house)
+    count_all(house)
     add_rows(house, 1, at=START + 402 * DAY)
 
-    catch_up(house, later=403 * DAY)
+    count_all(house, later=403 * DAY)
 
     assert [at for at, _, _ in counted(house)] == [(START + 402 * DAY) // HOUR * HOUR]
     assert len(counted(house, "a" * 36)) == 1
@@ -188,7 +193,7 @@ def test_the_recorder_has_tokens_counted_now_and_then(sqlite_house, monkeypatch)
     assert ben.get("/a").status_code == 200
     for thread in [thread for thread in threading.enumerate() if thread.name == "counter"]:
         thread.join(5)
-    catch_up(house)
+    count_all(house)
 
     assert counted(house)[0][2] == 2
 
@@ -208,7 +213,7 @@ def test_a_span_has_a_bar_for_each_part_of_it_also_where_nothing_was(house, name
     add_rows(house, 3)
     add_rows(house, 2, at=START - HOUR, event="token.failed", outcome="failed")
     add_rows(house, 7, at=START - 31 * DAY)
-    catch_up(house)
+    count_all(house)
 
     with house.app.app_context():
         span = reading.span(name, now=START)
@@ -216,7 +221,11 @@ def test_a_span_has_a_bar_for_each_part_of_it_also_where_nothing_was(house, name
     assert (len(span.bars), span.seconds) == (bars, seconds)
     assert [span.bars[n].at - span.bars[n - 1].at for n in range(1, bars)] == [seconds] * (bars - 1)
     assert span.bars[-1].at <= START < span.bars[-1].at + seconds
-    assert {outcome: span.total(outcome) for outcome in ("done", "refused", "failed")} == {"done": 3, "refused": 0, "failed": 2}
+    assert {outcome: span.total(outcome) for outcome in ("done", "refused", "failed")} == {
+        "done": 3,
+        "refused": 0,
+        "failed": 2,
+    }
 
 
 def test_the_busiest_assets_are_those_with_the_most_tokens_of_the_week(house):
@@ -227,7 +236,7 @@ def test_the_busiest_assets_are_those_with_the_most_tokens_of_the_week(house):
     add_rows(house, 2, asset=busy, at=START - 3 * DAY)
     add_rows(house, 50, asset=old, at=START - 8 * DAY)
     add_rows(house, 70, asset="b" * 36)  # Purged since.
-    catch_up(house)
+    count_all(house)
 
     with house.app.app_context():
         found = reading.busiest(now=START)

@@ -29,7 +29,7 @@ def shape(page):
 
 
 def see_that_it_is_clean(page, name):
-    for tag, found, raw in page.tags:
+    for _, found, raw in page.tags:
         assert not [each for each in found if each.startswith("on") or each in ("style", "srcdoc", "srcset")], (
             name,
             raw,

@@ -1,6 +1,7 @@
 """Pages: what each holds, that hostile texts stay texts, and that the sheet's colours can be read."""
 
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from flask import flash, render_template
 
 from mintmark import site
-from tests.conftest import House
+from tests.conftest import SEALING_KEY, House
 from tests.making import make_asset, make_group, make_person
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -77,10 +78,18 @@ def rendered(house, template, **variables):
         return Page(render_template(template, **variables))
 
 
-@pytest.fixture
-def pages(sqlite_house):
-    """Every page in every state that it has: name → (html, whether somebody is signed in)."""
-    house, stranger = sqlite_house, sqlite_house.client()
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory, empty_sqlite):
+    """Every page in every state that it has, fetched once: name → (html, whether somebody is signed in)."""
+    instance = tmp_path_factory.mktemp("pages")
+    shutil.copy(empty_sqlite, instance / "mintmark.sqlite")
+    house = House({"INSTANCE": str(instance), "SEALING_KEY": SEALING_KEY, "SQLITE_SYNCHRONOUS": "normal"})
+    yield every_page(house)
+    house.close()
+
+
+def every_page(house):
+    stranger = house.client()
     code = setup_code(house)
     setup = f"/setup?code={code}"
     shown = {

@@ -326,21 +326,20 @@ def test_an_asset_that_answers_only_post_in_json_is_previewed_too(made):
     assert "POST, with a JSON object that holds the token as <code>id_token</code>" in page.text
 
 
-@pytest.mark.parametrize("hostile", HOSTILE)
-def test_hostile_texts_appear_as_text(sqlite_house, hostile):
+def test_hostile_texts_appear_as_text(sqlite_house):
     house = sqlite_house
     make_person(house, "ben", first_name="Ben")
-    template = '{"name": "{{ user.first_name }}", ' + json.dumps(hostile.replace("{", "(")) + ": 1}"
-    make_asset(house, "helpdesk", template, name="Help desk")
+    make_asset(house, "helpdesk", '{"name": "{{ user.first_name }}", "x": 1}', name="Help desk")
     ben = house.signed_in("ben")
     plain = Page(ben.get(URL).text)
-    with house.app.app_context(), writing():
-        people.revise(people.find_person("ben"), {"first_name": hostile}, by=house.by())
-    change_asset(house, "helpdesk", name=hostile)
-    answer = ben.get(URL)
-    page = Page(answer.text)
-    assert page.skeleton() == plain.skeleton()
-    assert claims_on(answer)["name"] == hostile
+    for hostile in HOSTILE:
+        with house.app.app_context(), writing():
+            people.revise(people.find_person("ben"), {"first_name": hostile}, by=house.by())
+        template = '{"name": "{{ user.first_name }}", ' + json.dumps(hostile.replace("{", "(")) + ": 1}"
+        change_asset(house, "helpdesk", name=hostile, template=template)
+        answer = ben.get(URL)
+        assert Page(answer.text).skeleton() == plain.skeleton()
+        assert claims_on(answer)["name"] == hostile
 
 
 def test_what_turns_or_hides_text_stands_as_an_escape_and_parses_to_the_same():

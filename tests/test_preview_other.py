@@ -114,25 +114,22 @@ def test_it_is_said_whether_the_person_may_fetch_at_all(made):
     assert [row["revision"] for row in made.log("asset.previewed")] == [1, 2]
 
 
-@pytest.mark.parametrize(
-    ("typed", "words", "suggested"),
-    [
+def test_who_is_not_found_is_looked_for_and_nothing_is_recorded(made):
+    ada = made.signed_in("ada")
+    for typed, words, suggested in (
         ("be", "Username is nobody’s.", ["ben", "dora"]),
         ("okr", "Username is nobody’s.", ["ben"]),
         ("mal", "Username is nobody’s.", []),
         ("", "Username is empty.", []),
         ("mallory", "Username is that of somebody switched off, who gets no token.", []),
-        ("\x00\ud800".encode("utf-8", "replace").decode(), "Username is nobody’s.", []),
         ("x" * 5_000, "Username is nobody’s.", []),
-    ],
-)
-def test_who_is_not_found_is_looked_for_and_nothing_is_recorded(made, typed, words, suggested):
-    answer = made.post_form(made.signed_in("ada"), made.url, username=typed)
-    page = Page(answer.text)
-    assert answer.status_code == 422 and words in page.text
-    shown = [found["value"] for found in page.all("input", type="hidden", name="username")]
-    assert sorted(shown) == suggested
-    assert page.one("input", name="username", type="text")["value"] == typed
+    ):
+        answer = made.post_form(ada, made.url, username=typed)
+        page = Page(answer.text)
+        assert answer.status_code == 422 and words in page.text
+        shown = [found["value"] for found in page.all("input", type="hidden", name="username")]
+        assert sorted(shown) == suggested, typed
+        assert page.one("input", name="username", type="text")["value"] == typed
     assert made.log("asset.previewed") == []
 
 
@@ -168,19 +165,18 @@ def test_what_is_not_there_is_404_and_a_form_of_elsewhere_400(made):
     assert ada.post(made.url, data={"username": "ben", "csrf_token": "x"}).status_code == 400
 
 
-@pytest.mark.parametrize("hostile", HOSTILE)
-def test_hostile_texts_appear_as_text(sqlite_house, hostile):
+def test_hostile_texts_appear_as_text(sqlite_house):
     house = sqlite_house
     make_person(house, "ada", is_admin=True)
     make_person(house, "ben", last_name="Okri", first_name="Zed")
     url = f"/admin/assets/{make_asset(house, 'helpdesk', TEMPLATE)}/preview"
     ada = house.signed_in("ada")
     plain = Page(house.post_form(ada, url, username="ben").text)
-    with house.app.app_context(), writing():
-        people.revise(people.find_person("ben"), {"last_name": hostile, "display_name": hostile}, by=house.by())
-    answer = house.post_form(ada, url, username="ben")
-    assert Page(answer.text).skeleton() == plain.skeleton() and claims_on(answer)["last"] == hostile
-    answer = house.post_form(ada, url, username=hostile)
-    assert (
-        answer.status_code == 422 and Page(answer.text).one("input", name="username", type="text")["value"] == hostile
-    )
+    for hostile in HOSTILE:
+        with house.app.app_context(), writing():
+            people.revise(people.find_person("ben"), {"last_name": hostile, "display_name": hostile}, by=house.by())
+        answer = house.post_form(ada, url, username="ben")
+        assert Page(answer.text).skeleton() == plain.skeleton() and claims_on(answer)["last"] == hostile
+        answer = house.post_form(ada, url, username=hostile)
+        typed = Page(answer.text).one("input", name="username", type="text")["value"]
+        assert answer.status_code == 422 and typed == hostile

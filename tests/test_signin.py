@@ -1,5 +1,6 @@
 """Signing in and out: what a browser sees, what an attacker learns, and what ends (ASVS 5.0.0, chapters 3.5, 6 and 7)."""
 
+import json
 import re
 import threading
 import time
@@ -15,6 +16,7 @@ from mintmark import passwords
 from mintmark.errors import Busy, FieldError
 from mintmark.models import writing
 from mintmark.people import find_person, revise, set_password
+from mintmark.web import proof
 from mintmark.web.next_page import next_page
 from mintmark.web.signin import WRONG
 from tests.conftest import PASSWORD, csrf_of
@@ -291,6 +293,46 @@ def test_every_sign_in_begins_a_new_session_and_ends_the_old_one(made):
     assert ended[first] is not None and ended[second] is None
 
 
+def test_signing_in_as_somebody_else_ends_the_session_of_this_browser_and_the_log_says_so(made):
+    """ASVS 7.6.2: one browser is never two people, and nobody is switched without a trace."""
+    client = made.signed_in("ada")
+    stolen, form = cookie_of(client).value, csrf_of(client.get("/account"))
+
+    data = {"csrf_token": form, "username": "ben", "password": PASSWORD}
+    assert client.post("/login", data=data).status_code == 303
+
+    people = {row["username"]: row["id"] for row in made.rows("SELECT id, username FROM person")}
+    row = made.log("person.signed_out")[0]
+    assert (row["person"], row["actor"]) == (people["ada"], people["ada"])
+    assert json.loads(row["detail"]) == {"replaced_by": people["ben"]}
+    thief = made.client()
+    thief.set_cookie("mintmark", stolen)
+    assert thief.get("/account").status_code == 303
+    assert client.post("/account", data={"csrf_token": form}).status_code == 400
+    assert "<bdi>ben</bdi>" in client.get("/account").text
+
+
+def test_a_session_that_could_not_be_kept_leaves_the_one_before_as_it_was(made, monkeypatch):
+    client = made.signed_in("ada")
+    token, before = csrf_of(client.get("/account")), cookie_of(client).value
+
+    @contextmanager
+    def full():
+        with writing():
+            yield
+            raise Busy("The database is full.")
+
+    def sign_in():
+        return client.post("/login", data={"csrf_token": token, "username": "ben", "password": PASSWORD})
+
+    monkeypatch.setattr(proof, "writing", full)
+    monkeypatch.setattr("mintmark.web.signin.count_attempt", lambda *_: None)
+    assert sign_in().status_code == 503
+    assert cookie_of(client).value == before
+    assert client.get("/admin").status_code == 200
+    assert made.log("person.signed_out") == []
+
+
 def test_a_session_id_that_was_planted_before_is_not_taken_over(made):
     client = made.client()
     with client.session_transaction() as cookie:
@@ -432,6 +474,7 @@ HOSTILE_NEXT = [
     "//evil.test", "////evil.test", "https://evil.test", "https:evil.test", "/\\evil.test", "\\\\evil.test", "/%2f/evil.test",
     "http:///evil.test", "javascript:alert(1)", "/login", "/logout", "/static/mark.svg", "evil.test", "@evil.test", "/ /evil.test",
     "/\t/evil.test", "\x00", "/..//evil.test", "//", "///", "https://localhost@evil.test/", "/setup?code=x", "/nowhere/../x", "?a", "#a",
+    "/setup/password?code=x", "/admin/nowhere", "/admin/", "/account/nowhere",
 ]  # fmt: skip
 
 

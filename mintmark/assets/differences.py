@@ -43,6 +43,7 @@ _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 class Change:
     """One field that differs; what it was and is, in words."""
 
+    name: str
     label: str
     before: str
     after: str
@@ -76,7 +77,9 @@ def difference(before: Revision, after: Revision, group_names: Mapping[str, str]
     """Say what makes one revision another. `group_names` is id → name."""
     names = changed_fields(before, after)
     changes = [
-        Change(label_of(name), *(in_words(name, each.definition.get(name), group_names) for each in (before, after)))
+        Change(
+            name, label_of(name), *(in_words(name, each.definition.get(name), group_names) for each in (before, after))
+        )
         for name in names
         if name not in ("template", SECRET)
     ]

@@ -86,8 +86,8 @@ def _statement(reach: Reach, prefix: str, start: str, limit: int) -> Select[*tup
     is_in_folder, folder, behind_folder = _folder(level.c.path, prefix)
     # In order, so that the database stops after so many instead of finding all of them first.
     some = select(Asset.path).where(*_within(reach, folder, behind_folder)).order_by(Asset.path).limit(MOST + 1)
-    some = some.correlate(level).subquery()
-    amount = case((is_in_folder, select(func.count()).select_from(some).scalar_subquery()), else_=0)
+    counted = select(func.count()).select_from(some.correlate(level).subquery())
+    amount = case((is_in_folder, counted.scalar_subquery()), else_=0)
     return select(level.c.path, amount).where(level.c.path.is_not(None)).order_by(level.c.number)
 
 

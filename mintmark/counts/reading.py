@@ -79,7 +79,7 @@ def busiest(*, now: float, days: int = 7, limit: int = 10) -> list[Busy]:
     ]
     candidates = union_all(*(select(first.c.asset) for first in firsts))
     done = func.sum(TokenCount.amount)
-    those = (TokenCount.asset.in_(candidates), TokenCount.at.in_(dates), TokenCount.outcome == "done")
+    those = (TokenCount.asset.in_(candidates), TokenCount.at >= dates[-1], TokenCount.outcome == "done")
     sums = select(TokenCount.asset, done.label("done")).where(*those).group_by(TokenCount.asset).subquery()
     statement = (
         select(Asset.id, Asset.path, Asset.name, sums.c.done)

@@ -21,7 +21,7 @@ from mintmark.models.counts import WHOLE_SITE
 
 HOUR, DAY = 3600, 86400
 KEPT_SECONDS = int(timedelta(days=400).total_seconds())
-STEP = 20_000  # rows of the log at once: who writes meanwhile waits for that.
+STEP = 5_000  # rows of the log at once: who writes meanwhile waits for that.
 _COUNTED = ("token.issued", "token.refused", "token.failed")
 _SETTLED_SECONDS = 15
 _PAUSE_SECONDS = 0.05

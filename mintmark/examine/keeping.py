@@ -45,14 +45,6 @@ def keep(asset: Asset, revision: int, examination: Examination, *, by: Occasion)
     db.session.flush()
 
 
-def keep_examination(
-    asset: Asset, *, sealer: Sealer, by: Occasion, site_url: str, time_limit: float = TIME_LIMIT
-) -> None:
-    """Look and keep in one transaction, for commands; a page looks before it writes."""
-    examination = look(asset, sealer=sealer, now=by.now, site_url=site_url, time_limit=time_limit)
-    keep(asset, asset.revision, examination, by=by)
-
-
 def _about_time(examination: Examination) -> list[Finding]:
     if not examination.is_cut_short:
         return []

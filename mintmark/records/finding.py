@@ -16,10 +16,10 @@ from mintmark.models import LogRow, db
 from mintmark.records.filters import Filter
 
 PAGE_SIZE = 50
-WINDOW = 20_000
+WINDOW = 10_000
 MAX_ID = 2**63 - 1
 # The events that may have an outcome other than done; a test holds this to what the code notes.
-EVENTS_OF = {"refused": ("token.refused", "person.sign_in_refused"), "failed": ("token.failed",)}
+EVENTS_OF = {"refused": ("token.refused", "person.sign_in_refused"), "failed": ("token.failed", "asset.previewed")}
 _NEAR = 1000
 # Word for word the conditions of the indexes in models/log.py, so that both databases take them.
 _NOT_ISSUED = text("event <> 'token.issued'")

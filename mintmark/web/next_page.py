@@ -15,6 +15,7 @@ HOME = "home.home"
 _QUERY = {
     HOME: ("after",),
     "assets.assets": ("under", "q", "show", "after"),
+    "asset_form.draft": ("under",),
     "asset_moves.move_form": ("after",),
     "revisions.revisions": ("after",),
     "revisions.revision": ("to",),

@@ -210,6 +210,8 @@ def _page(
     if params is None and asset is not None:
         params = values_of(save.current_revision(asset).definition, names)["params"]
     faults = problems_of(form.values["template"], params or "")
+    if "template" in form.problems and faults:
+        form.problems["template"] = f"has {len(faults)} problem{'s' if len(faults) > 1 else ''}, listed beneath it"
     labels = {name: label for name, label in LABELS.items() if name in form.values}
     more |= {"labels": labels, "asset": asset, "boxes": boxes, "params": params, "faults": faults}
     return shown(page, form, status, **more)

@@ -106,7 +106,7 @@ def remove_attribute(name: str) -> ResponseReturnValue:
 
 
 def _empty_some(name: str, place: str) -> str | None:
-    return acts.empty_some(name, after=place)
+    return acts.empty_some(name, after=place, most=acts.AT_ONCE)
 
 
 def _done() -> int:

@@ -29,6 +29,6 @@ def look_again(asset_id: str) -> bool:
     try:
         with writing():
             keeping.keep(save.lock_asset(asset_id), revision, found, by=occasion())
-    except Busy:
+    except (Busy, NotFound):
         return False
     return True

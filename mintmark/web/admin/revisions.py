@@ -5,7 +5,6 @@ meanwhile, nothing is saved over theirs unseen (409).
 """
 
 import re
-from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -106,11 +105,11 @@ def _page(
     )
 
 
-def _facts(revision: Revision, group_names: dict[str, str]) -> list[tuple[str, Any]]:
-    """Return everything but the template and the secret, in words."""
+def _facts(revision: Revision, group_names: dict[str, str]) -> list[tuple[str, str, str]]:
+    """Return name, label and words of everything but the template and the secret."""
     definition = revision.definition
     fields = [name for name in definition if name != "template"]
-    return [(label_of(name), in_words(name, definition[name], group_names)) for name in fields]
+    return [(name, label_of(name), in_words(name, definition[name], group_names)) for name in fields]
 
 
 def _number(text: str | None) -> int | None:

@@ -1,0 +1,331 @@
+"""The page of one asset: what it says, the warnings that stay, what was asked lately, and the acts on it."""
+
+import json
+
+import pytest
+from sqlalchemy import insert, select
+
+from mintmark.assets import save
+from mintmark.assets.former import keep as keep_former_path
+from mintmark.examine import keeping
+from mintmark.models import Asset, TokenCount, db, writing
+from tests.conftest import SECRET
+from tests.making import change_asset, make_asset, make_attribute, make_group, make_person
+from tests.test_admin_assets import links, shown
+from tests.test_pages import HOSTILE, Page
+
+SURNAME = '{"sub": "{{ user.username }}", "family_name": "{{ user.last_name }}"}'
+DAY = 86_400
+
+
+@pytest.fixture
+def cast(house):
+    """ada administers, ben is in desk and has no surname, carl is in others."""
+    make_group(house, "desk")
+    make_group(house, "others")
+    make_person(house, "ada", is_admin=True, last_name="Lovelace")
+    make_person(house, "ben", groups=["desk"])
+    make_person(house, "carl", groups=["others"])
+    return house
+
+
+def asset_row(house, asset_id):
+    return house.rows("SELECT * FROM asset WHERE id = :id", id=asset_id)[0]
+
+
+def act(house, client, asset_id, name, **fields):
+    return house.post_form(client, f"/admin/assets/{asset_id}/{name}", page=f"/admin/assets/{asset_id}", **fields)
+
+
+def words_of(page):
+    return " ".join(page.text.split())
+
+
+def test_the_page_says_everything_about_an_asset_but_its_secret(cast):
+    asset_id = make_asset(cast, "desk/help", name="Help desk", readers=["desk"], editors=["others"], backdate=30,
+                          lifetime=600, headers={"kid": "k-7"}, origins=["https://app.example.test"],
+                          params=[{"name": "room", "one_of": ["red", "blue"]}], claims={"nbf": True, "jti": False},
+                          answer={"form": "json", "field": "jwt", "beside": {"status": "ok"}})  # fmt: skip
+    answer = cast.signed_in("ada").get(f"/admin/assets/{asset_id}")
+    page = Page(answer.text)
+
+    for words in ("http://127.0.0.1:8000/desk/help", "Live", "People in desk and its editors others, and administrators",
+                  "People in others, and administrators", "sign as anybody", "10 minutes", "HS256", "iat, nbf, exp; dated back by 30 seconds",
+                  "kid: k-7", "JSON with the token as jwt, beside it status, to GET and POST", "room: one of red, blue",
+                  "https://app.example.test", '{"sub": "{{ user.username }}"}', "revision 1"):  # fmt: skip
+        assert words in words_of(page), (words, words_of(page))
+    fingerprint = asset_row(cast, asset_id)["fingerprint"]
+    assert fingerprint in page.text and SECRET not in answer.text
+
+
+def test_warnings_stay_while_they_are_true(cast):
+    make_attribute(cast, "salary", sensitive=True)
+    asset_id = make_asset(
+        cast, "a", '{"pay": "{{ user.attributes.salary }}"}', lifetime=None, readers=[], secret="0123456789", weak=True
+    )
+    make_asset(cast, "other", secret="0123456789", weak=True)
+    ada = cast.signed_in("ada")
+
+    for _ in range(2):
+        text = words_of(shown(ada, f"/admin/assets/{asset_id}"))
+        for words in ("It has no lifetime: its tokens are good for ever.", "Its secret is marked weak", "Never expires",
+                      "It has the same secret as other", "sensitive attribute salary", "Nobody but administrators may fetch it",
+                      "5 to 15 minutes"):  # fmt: skip
+            assert words in text, words
+
+
+def test_an_asset_that_gives_nobody_a_token_says_so(cast):
+    asset_id = make_asset(cast, "a")
+    with cast.app.app_context(), writing():
+        asset = db.session.get(Asset, asset_id)
+        revision = save.current_revision(asset)
+        revision.definition = {**revision.definition, "template": '{"x": "{{ user.attributes.gone }}"}'}
+
+    page = shown(cast.signed_in("ada"), f"/admin/assets/{asset_id}")
+    assert "Nobody gets a token: line 1" in words_of(page)
+    assert "Nobody gets a token" in words_of(shown(cast.signed_in("ada"), f"/admin/assets/{asset_id}/awkward"))
+
+
+def test_examining_again_keeps_what_was_found_without_any_value(cast):
+    asset_id = make_asset(cast, "a", SURNAME, readers=["desk"], editors=["others"])
+    carl = cast.signed_in("carl")
+    assert "Nobody has looked yet" in shown(carl, f"/admin/assets/{asset_id}").text
+
+    assert act(cast, carl, asset_id, "examine").status_code == 303
+
+    row = asset_row(cast, asset_id)
+    assert (row["failing"], row["examined_at"]) == (2, int(cast.clock()))
+    findings = row["findings"] if isinstance(row["findings"], list) else json.loads(row["findings"])
+    assert {"code", "words", "is_error"} == set(findings[0]) and findings[0]["is_error"]
+    assert "2 of 3 readers have no user.last_name" in words_of(shown(carl, f"/admin/assets/{asset_id}"))
+    assert "ben" not in json.dumps(findings) and "Lovelace" not in json.dumps(findings)
+
+    change_asset(cast, "a", template='{"sub": "{{ user.username }}"}')
+    act(cast, carl, asset_id, "examine")
+    assert asset_row(cast, asset_id)["failing"] == 0
+
+
+def test_a_look_that_is_cut_short_says_so(cast):
+    asset_id = make_asset(cast, "a", SURNAME)
+    with cast.app.app_context(), writing():
+        asset = db.session.get(Asset, asset_id)
+        found = keeping.look(asset, sealer=cast.mint.settings.sealer, now=0, site_url="", time_limit=0)
+        keeping.keep(asset, asset.revision, found, by=cast.by())
+        assert [(each["code"], each["is_error"]) for each in asset.findings] == [("cut_short", False)]
+        assert "first 0 readers" in asset.findings[0]["words"] and asset.failing == 0
+
+
+def test_an_asset_without_any_token_counts_as_failing(cast):
+    asset_id = make_asset(cast, "a")
+    with cast.app.app_context(), writing():
+        asset = db.session.get(Asset, asset_id)
+        found = keeping.look(asset, sealer=cast.mint.settings.sealer, now=0, site_url="")
+        broken = type(found)(0, 0, False, (type_of_finding("template_refused"),), ())
+        keeping.keep(asset, asset.revision, broken, by=cast.by())
+        assert asset.failing == 1
+
+
+def type_of_finding(code):
+    from mintmark.examine import Finding
+
+    return Finding(code, "nobody gets a token", is_error=True)
+
+
+def test_what_was_found_about_an_older_revision_is_not_kept(cast):
+    asset_id = make_asset(cast, "a")
+    with cast.app.app_context(), writing():
+        asset = db.session.get(Asset, asset_id)
+        found = keeping.look(asset, sealer=cast.mint.settings.sealer, now=0, site_url="")
+        keeping.keep(asset, 0, found, by=cast.by())
+        assert asset.examined_at is None
+
+
+def test_switching_off_and_on_are_revisions_and_hold_at_once(cast):
+    asset_id = make_asset(cast, "a")
+    ada = cast.signed_in("ada")
+
+    for number, (live, status) in enumerate([("off", 404), ("on", 200)], 2):
+        assert act(cast, ada, asset_id, "switch", live=live).status_code == 303
+        assert ada.get("/a").status_code == status
+        assert asset_row(cast, asset_id)["revision"] == number
+    assert "Nothing was changed" in shown_after(ada, act(cast, ada, asset_id, "switch", live="on")).text
+    assert [json.loads(row["detail"])["fields"] for row in cast.log("asset.revised")] == [["live"], ["live"]]
+
+
+def shown_after(client, answer):
+    return shown(client, answer.headers["Location"])
+
+
+def save_as(house, asset_id, username, *, by_editor):
+    """Save the next revision as somebody."""
+    with house.app.app_context(), writing():
+        asset = db.session.get(Asset, asset_id)
+        definition = save.current_revision(asset).definition
+        definition = {**definition, "name": f"{definition['name']}+"}
+        person = house.rows("SELECT id FROM person WHERE username = :name", name=username)[0]["id"]
+        save.revise(
+            asset, definition, None, sealer=house.mint.settings.sealer, by=house.by(person), by_editor=by_editor
+        )
+
+
+def test_what_editors_saved_is_unseen_until_an_administrator_marks_what_they_looked_at(cast):
+    asset_id = make_asset(cast, "a", editors=["others"])
+    ada = cast.signed_in("ada")
+    save_as(cast, asset_id, "carl", by_editor=True)  # 2
+    page = shown(ada, f"/admin/assets/{asset_id}")
+    assert page.one("input", name="revision")["value"] == "2"
+    assert f"/admin/assets/{asset_id}/revisions/2" in links(page, "/admin/assets/")
+    save_as(cast, asset_id, "ada", by_editor=False)  # 3
+    save_as(cast, asset_id, "carl", by_editor=True)  # 4, while the page stood open
+
+    act(cast, ada, asset_id, "seen", revision="2")
+    assert asset_row(cast, asset_id)["unseen_since"] == 4
+    act(cast, ada, asset_id, "seen", revision="4")
+    assert asset_row(cast, asset_id)["unseen_since"] is None
+    assert "Nothing was left" in shown_after(ada, act(cast, ada, asset_id, "seen", revision="4")).text
+    seen = [(row["revision"], json.loads(row["detail"])["since"]) for row in cast.log("asset.seen")]
+    assert seen == [(2, 2), (4, 4)]
+    assert "Saved by an editor" not in shown(ada, f"/admin/assets/{asset_id}").text
+
+
+@pytest.mark.parametrize("revision", ["", "0", "-1", "2", "x", "99999999999999999999", "１"])
+def test_a_revision_that_is_none_is_not_marked(sqlite_house, revision):
+    make_person(sqlite_house, "ada", is_admin=True)
+    asset_id = make_asset(sqlite_house, "a")
+
+    assert act(sqlite_house, sqlite_house.signed_in("ada"), asset_id, "seen", revision=revision).status_code == 404
+
+
+@pytest.fixture
+def sqlite_cast(sqlite_house):
+    make_group(sqlite_house, "others")
+    make_person(sqlite_house, "ada", is_admin=True)
+    make_person(sqlite_house, "carl", groups=["others"])
+    return sqlite_house
+
+
+def test_an_editor_examines_but_neither_switches_nor_marks(sqlite_cast):
+    asset_id = make_asset(sqlite_cast, "a", editors=["others"])
+    save_as(sqlite_cast, asset_id, "carl", by_editor=True)
+    carl = sqlite_cast.signed_in("carl")
+    page = shown(carl, f"/admin/assets/{asset_id}")
+
+    assert [form["action"].rpartition("/")[2] for form in page.all("form", method="post")] == ["logout", "examine"]
+    for name in ("switch", "seen"):
+        assert act(sqlite_cast, carl, asset_id, name, live="off", revision="2").status_code == 403
+    assert asset_row(sqlite_cast, asset_id)["revision"] == 2
+
+
+def test_an_editor_is_not_told_where_others_keep_theirs(sqlite_cast):
+    asset_id = make_asset(sqlite_cast, "a", editors=["others"])
+    make_asset(sqlite_cast, "hidden/place")
+
+    text = words_of(shown(sqlite_cast.signed_in("carl"), f"/admin/assets/{asset_id}"))
+    assert "the same secret as another asset" in text and "hidden/place" not in text
+
+
+def test_forms_of_others_are_refused(sqlite_cast):
+    asset_id = make_asset(sqlite_cast, "a")
+    ada = sqlite_cast.signed_in("ada")
+    for name in ("switch", "seen", "examine"):
+        assert ada.post(f"/admin/assets/{asset_id}/{name}", data={"live": "off", "revision": "1"}).status_code == 400
+    assert asset_row(sqlite_cast, asset_id)["live"]
+
+
+def test_what_is_gone_or_in_the_trash_has_no_page(sqlite_cast):
+    asset_id = make_asset(sqlite_cast, "a")
+    with sqlite_cast.app.app_context(), writing():
+        db.session.get(Asset, asset_id).trashed_at = 5
+    ada = sqlite_cast.signed_in("ada")
+
+    for each in (asset_id, "none", "%00"):
+        for rest in ("", "/awkward"):
+            assert ada.get(f"/admin/assets/{each}{rest}").status_code == 404, each
+    for name in ("switch", "seen", "examine"):
+        answer = sqlite_cast.post_form(ada, f"/admin/assets/{asset_id}/{name}", page="/admin/assets")
+        assert answer.status_code == 404
+
+
+def test_tokens_of_the_last_days_stand_in_a_picture_and_in_numbers(cast):
+    asset_id = make_asset(cast, "a")
+    today = int(cast.clock()) // DAY * DAY
+    counts = [
+        (today, "done", 7),
+        (today, "failed", 1),
+        (today - 29 * DAY, "refused", 2),
+        (today - 30 * DAY, "done", 99),
+    ]
+    with cast.app.app_context(), writing() as session:
+        rows = [{"asset": asset_id, "at": at, "outcome": outcome, "amount": n} for at, outcome, n in counts]
+        session.execute(insert(TokenCount), rows)
+
+    page = shown(cast.signed_in("ada"), f"/admin/assets/{asset_id}")
+    assert "7 tokens issued, 2 refused, 1 failed." in words_of(page)
+    assert len(page.all("rect")) == 3 and "99" not in page.text
+    assert page.one("svg", role="img")["aria-label"].startswith("Tokens by the day")
+
+
+def test_the_last_failures_say_for_whom_why_and_under_which_number(cast):
+    asset_id = make_asset(cast, "a", SURNAME, editors=["others"])
+    answer = cast.signed_in("ben").get("/a")
+    assert answer.status_code == 500
+    number = answer.headers["Mintmark-Request"]
+
+    page = shown(cast.signed_in("ada"), f"/admin/assets/{asset_id}")
+    assert "Last failures" in page.text and "user.last_name" in page.text
+    assert f"/admin/log?request={number}" in links(page, "/admin/log")
+    theirs = shown(cast.signed_in("carl"), f"/admin/assets/{asset_id}")
+    assert "Last failures" in theirs.text and links(theirs, "/admin/log") == links(theirs, "/admin/people") == []
+
+
+def test_who_still_comes_by_a_former_path_is_named(cast):
+    asset_id = make_asset(cast, "new/a")
+    with cast.app.app_context(), writing():
+        keep_former_path("old/a", asset_id, now=cast.clock(), until=int(cast.clock()) + DAY)
+    ben = cast.signed_in("ben")
+    assert [ben.get(path).status_code for path in ("/old/a", "/old/a", "/new/a")] == [200, 200, 200]
+    ada = cast.signed_in("ada")
+
+    text = words_of(shown(ada, f"/admin/assets/{asset_id}"))
+    assert "old/a answers until 2027-01-16 08:00:00 UTC" in text
+    assert "ben old/a 2027-01-15 08:00:00 UTC 2" in text
+    cast.clock.advance(2 * DAY)
+    assert "None answers any more" in shown(cast.signed_in("ada"), f"/admin/assets/{asset_id}").text
+
+
+def test_awkward_people_are_shown_with_their_claims_or_why_not(sqlite_cast):
+    asset_id = make_asset(sqlite_cast, "a", SURNAME, editors=["others"])
+    page = shown(sqlite_cast.signed_in("carl"), f"/admin/assets/{asset_id}/awkward")
+    text = words_of(page)
+
+    assert "Without a surname" in text and "user.last_name" in text and "would get an error" in text
+    assert '"family_name": "O\'Brien \\"Q\\" <x>"' in page.text
+    assert '\\",\\"admin\\":true,\\"z\\":\\"' in page.text
+    assert sqlite_cast.log("token.issued") == []
+
+
+def test_hostile_texts_stay_text_on_the_page_of_an_asset(sqlite_cast):
+    ada = sqlite_cast.signed_in("ada")
+    asset_id = make_asset(sqlite_cast, "a", name="plain")
+    plain = [shown(ada, f"/admin/assets/{asset_id}{rest}").skeleton() for rest in ("", "/awkward")]
+    for text in HOSTILE:
+        template = '{"sub": "x", "y": ' + json.dumps(text.replace("{", "(").replace("%", "")) + "}"
+        change_asset(sqlite_cast, "a", name=text, template=template)
+        for rest, before in zip(("", "/awkward"), plain, strict=True):
+            page = shown(ada, f"/admin/assets/{asset_id}{rest}")
+            assert text in page.text and page.skeleton() == before, text
+
+
+def test_the_answer_of_a_page_is_the_same_for_the_first_and_for_300_others(sqlite_cast):
+    from tests.test_admin_assets import statements_of
+    from tests.test_asset_tree import insert_assets
+
+    asset_id = make_asset(sqlite_cast, "a")
+    ada = sqlite_cast.signed_in("ada")
+    shown(ada, f"/admin/assets/{asset_id}")  # The template is compiled once, for pages and tokens alike.
+    before = statements_of(sqlite_cast, ada, f"/admin/assets/{asset_id}")
+    insert_assets(sqlite_cast, [f"n{number}" for number in range(300)])
+    with sqlite_cast.app.app_context():
+        assert db.session.scalar(select(Asset.fingerprint).where(Asset.id == asset_id))
+
+    assert statements_of(sqlite_cast, ada, f"/admin/assets/{asset_id}") == before <= 20

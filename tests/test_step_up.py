@@ -1,0 +1,269 @@
+"""Step-up: secrets, administrators, links and what cannot be undone ask for the password once more (ASVS 7.5.1, 7.5.3)."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from mintmark.assets import save, trash
+from mintmark.models import writing
+from mintmark.people import find_person, set_password
+from tests.conftest import PASSWORD, csrf_of
+from tests.filling import _Forms, sent
+from tests.making import make_asset, make_person
+
+ROOT = Path(__file__).parents[1]
+LATE = 15 * 60 + 1
+
+
+@dataclass
+class Act:
+    """One dangerous act: its endpoint, the page whose form leads there, what is typed, and what it does."""
+
+    endpoint: str
+    page: str
+    typed: dict
+    is_done: str  # SQL that finds a row once the act is done.
+    named: dict = field(default_factory=dict)
+    answer: int = 303
+
+
+ACTS = {
+    "a secret": Act(
+        "asset_secret.change_secret",
+        "asset_secret.form",
+        {"secret": "an-entirely-new-secret-of-the-help-desk-01234"},
+        "SELECT 1 FROM asset WHERE path = 'one' AND revision = 2",
+        {"asset_id": "one"},
+    ),
+    "a copy with the same secret": Act(
+        "asset_moves.copy_asset",
+        "asset_moves.copy_form",
+        {"kept": "same", "path": "two/copy", "name": "Copy"},
+        "SELECT 1 FROM asset WHERE path = 'two/copy'",
+        {"asset_id": "two"},
+    ),
+    "a purge": Act(
+        "asset_trash.purge_asset",
+        "asset_trash.form",
+        {"confirmed_path": "three"},
+        "SELECT 1 FROM asset WHERE 0 = (SELECT count(*) FROM asset WHERE path = 'three')",
+        {"asset_id": "three"},
+    ),
+    "making an administrator": Act(
+        "person.revise_person",
+        "person.form",
+        {"is_admin": "on", "email": "typed@example.test"},
+        "SELECT 1 FROM person WHERE username = 'ann' AND is_admin",
+        {"person_id": "ann"},
+    ),
+    "unmaking an administrator": Act(
+        "person.revise_person",
+        "person.form",
+        {"is_admin": None, "email": "typed@example.test"},
+        "SELECT 1 FROM person WHERE username = 'bob' AND NOT is_admin",
+        {"person_id": "bob"},
+    ),
+    "a new administrator": Act(
+        "people.create_person",
+        "people.draft",
+        {"is_admin": "on", "username": "zoe", "email": "typed@example.test"},
+        "SELECT 1 FROM person WHERE username = 'zoe' AND is_admin",
+    ),
+    "a one-time link": Act(
+        "person.make_link",
+        "person.person",
+        {},
+        "SELECT 1 FROM password_link",
+        {"person_id": "cid"},
+        answer=200,
+    ),
+    "erasing": Act(
+        "person.erase_person",
+        "person.person",
+        {"confirmed": "dan"},
+        "SELECT 1 FROM person WHERE username = 'dan' AND erased_at IS NOT NULL",
+        {"person_id": "dan"},
+    ),
+}
+
+
+class Stage:
+    """A house with a target for each act, and `ada` who acts."""
+
+    def __init__(self, house):
+        self.house = house
+        make_person(house, "ada", is_admin=True)
+        self.ids = {name: make_person(house, name, is_admin=name == "bob") for name in ("ann", "bob", "cid", "dan")}
+        self.ids |= {path: make_asset(house, path) for path in ("one", "two", "three")}
+        with house.app.app_context(), writing():
+            trash.trash(save.lock_asset(self.ids["three"]), by=house.by())
+        self.adapter = house.app.url_map.bind("localhost")
+
+    def address(self, endpoint, act, method):
+        """Return an address of an act. An endpoint that is not there fails here."""
+        return self.adapter.build(endpoint, {name: self.ids[key] for name, key in act.named.items()}, method=method)
+
+    def page(self, client, act):
+        """Return the page of an act and the fields of the form that leads to it."""
+        shown, action = self.address(act.page, act, "GET"), self.address(act.endpoint, act, "POST")
+        answer = client.get(shown)
+        assert answer.status_code == 200, answer.text
+        return answer, fields_of(answer, shown, action)
+
+    def act(self, client, act, own_password=None):
+        """Fill the form of an act and send it; the own password where one is given."""
+        _, fields = self.page(client, act)
+        given = act.typed if own_password is None else {**act.typed, "own_password": own_password}
+        fields |= {name: [] if value is None else [value] for name, value in given.items()}
+        return client.post(self.address(act.endpoint, act, "POST"), data=sent(fields))
+
+    def is_done(self, act):
+        return bool(self.house.rows(act.is_done))
+
+
+def fields_of(answer, shown, action):
+    """Return name → values of the form of a page that is sent to `action`."""
+    parser = _Forms()
+    parser.feed(answer.text)
+    [fields] = [
+        fields
+        for found, fields in parser.forms
+        if (found.get("action") or shown) == action and found["method"] == "post"
+    ]
+    return fields
+
+
+def id_of(client):
+    with client.session_transaction() as cookie:
+        return cookie["_user_id"]
+
+
+@pytest.fixture
+def stage(make_house):
+    return Stage(make_house(LIMIT_SIGN_IN="100 per minute"))
+
+
+def test_within_fifteen_minutes_of_the_sign_in_nothing_is_asked(stage):
+    client = stage.house.signed_in("ada")
+    stage.house.clock.advance(LATE - 1)
+    session_id = id_of(client)
+
+    for name, act in ACTS.items():
+        _, fields = stage.page(client, act)
+        assert "own_password" not in fields, name
+        answer = stage.act(client, act)
+        assert (answer.status_code, stage.is_done(act)) == (act.answer, True), (name, answer.text)
+
+    assert id_of(client) == session_id
+    assert stage.house.rows("SELECT * FROM attempt") == []
+
+
+def test_after_them_nothing_is_done_without_the_password_and_nothing_that_was_typed_is_lost(stage):
+    client = stage.house.signed_in("ada")
+    stage.house.clock.advance(LATE)
+
+    for name, act in ACTS.items():
+        shown, fields = stage.page(client, act)
+        assert fields["own_password"] == [""], name
+        answer = stage.act(client, act)
+        assert (answer.status_code, stage.is_done(act)) == (422, False), name
+        assert "is needed" in answer.text, name
+        again = fields_of(answer, stage.address(act.page, act, "GET"), stage.address(act.endpoint, act, "POST"))
+        assert again["own_password"] == [""], name
+        assert {each: again.get(each) for each, typed in act.typed.items() if typed} == {
+            each: [typed] for each, typed in act.typed.items() if typed
+        }, name
+
+    assert stage.house.rows("SELECT * FROM attempt") == []
+
+
+def test_the_right_password_does_it_and_begins_a_new_session(stage):
+    other_tab = {}
+    for name, act in ACTS.items():
+        client = stage.house.signed_in("ada")
+        stage.house.clock.advance(LATE)
+        before, stolen, other_tab = id_of(client), client.get_cookie("mintmark").value, csrf_of(client.get("/account"))
+
+        answer = stage.act(client, act, PASSWORD)
+
+        assert (answer.status_code, stage.is_done(act)) == (act.answer, True), (name, answer.text)
+        assert PASSWORD not in answer.text
+        assert id_of(client) != before, name
+        thief = stage.house.client()
+        thief.set_cookie("mintmark", stolen)
+        assert thief.get("/account").status_code == 303, name
+        data = {"csrf_token": other_tab, "display_name": name}
+        assert client.post("/account", data=data).status_code == 303, name
+    # Who acted is the person, not nobody, although the session was exchanged on the way.
+    actors = {
+        row["actor"]
+        for row in stage.house.log()
+        if row["event"] in ("person.link_made", "person.erased", "asset.purged")
+    }
+    [ada] = stage.house.rows("SELECT id FROM person WHERE username = 'ada'")
+    assert actors == {ada["id"]}
+
+
+def test_a_wrong_password_is_refused_counted_and_logged(make_house):
+    stage = Stage(make_house(LIMIT_SIGN_IN="3 per minute"))
+    act, client = ACTS["erasing"], stage.house.signed_in("ada")
+    stage.house.clock.advance(LATE)
+    session_id = id_of(client)
+    for given in ("wrong", PASSWORD + " ", "x" * 2000):
+        answer = stage.act(client, act, given)
+        assert answer.status_code == 422 and "is not right" in answer.text and given not in answer.text
+
+    answer = stage.act(client, act, PASSWORD)
+
+    assert answer.status_code == 422 and "Too many attempts" in answer.text
+    assert not stage.is_done(act) and id_of(client) == session_id
+    assert [row["code"] for row in stage.house.log("person.sign_in_refused")] == ["wrong_password"] * 3
+    assert stage.house.post_form(stage.house.client(), "/login", username="ada", password=PASSWORD).status_code == 429
+    stage.house.clock.advance(121)
+    assert stage.act(client, act, PASSWORD).status_code == 303 and stage.is_done(act)
+
+
+def test_one_right_password_is_good_for_the_next_fifteen_minutes(stage):
+    client = stage.house.signed_in("ada")
+    stage.house.clock.advance(LATE)
+    stage.act(client, ACTS["erasing"], PASSWORD)
+
+    stage.house.clock.advance(LATE - 1)
+    assert stage.act(client, ACTS["a one-time link"]).status_code == 200
+    stage.house.clock.advance(1)
+    assert stage.act(client, ACTS["a secret"]).status_code == 422
+
+
+def test_the_password_of_somebody_else_is_none(stage):
+    with stage.house.app.app_context(), writing():
+        set_password(find_person("bob"), "the password of bob", by=stage.house.by())
+    client = stage.house.signed_in("ada")
+    stage.house.clock.advance(LATE)
+
+    answer = stage.act(client, ACTS["erasing"], "the password of bob")
+
+    assert answer.status_code == 422 and not stage.is_done(ACTS["erasing"])
+
+
+def test_who_has_no_password_is_told_to_sign_in_afresh(stage):
+    make_person(stage.house, "nora", is_admin=True, password=None)
+    client = stage.house.signed_in("nora")
+    stage.house.clock.advance(LATE)
+
+    answer = stage.act(client, ACTS["erasing"], "anything at all")
+
+    assert answer.status_code == 422 and "sign in again" in answer.text
+    assert stage.house.rows("SELECT * FROM attempt") == []
+
+
+def test_every_page_that_asks_is_in_the_table():
+    asking = {
+        path.stem
+        for path in (ROOT / "mintmark/web").rglob("*.py")
+        if re.search(r"(?<!def )\bconfirm\(", path.read_text())
+    }
+    tried = {act.endpoint.partition(".")[0] for act in ACTS.values()}
+
+    assert asking == tried - {"people"} | {"person_form"}  # The form of a person, which is that of a new one too.
