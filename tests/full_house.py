@@ -5,8 +5,8 @@
 
 import json
 
-from mintmark import people
-from mintmark.assets import save
+from mintmark import groups, people
+from mintmark.assets import save, trash
 from mintmark.errors import FieldError
 from mintmark.fields import read_identifier
 from mintmark.models import Asset, FormerPath, LogRow, Person, Session, db, writing
@@ -34,56 +34,52 @@ class FullHouse:
         )
         self.trashed = make_asset(house, "old", TEMPLATE % '"x"')
         self.former_path = "before/helpdesk"
-        self._write_everywhere(text)
+        with house.app.app_context(), writing():
+            now = int(house.clock())
+            db.session.add(FormerPath(path=self.former_path, asset_id=self.asset, moved_at=now, answers_until=now + 99))
+            db.session.add(Session(id="f" * 64, person_id=self.person, signed_in_at=now, last_used_at=now))
+        self.write(text)
+        with house.app.app_context(), writing():
+            trash.trash(db.session.get_one(Asset, self.trashed), by=house.by())
         self.clients = {name: house.signed_in(name) for name in ("ada", "ben", "eve")}
 
-    def _write_everywhere(self, text):
+    def write(self, text):
+        """Write a text wherever somebody may type one; it may be called again with another."""
         house = self.house
         with house.app.app_context(), writing():
             by = house.by()
-            person = db.session.get_one(Person, self.person)
-            values = {name: text for name in ("email", "first_name", "last_name", "display_name")}
-            values |= {"roles": [text], "permissions": [text]}
-            values |= {"attributes": {"words": text, "amount": 3, "has_key": True, "many": [text]}}
-            people.revise(person, values, by=by)
+            self._name_person(text, by)
             for asset_id in (self.asset, self.other_asset, self.trashed):
-                asset = db.session.get_one(Asset, asset_id)
-                definition = dict(save.current_revision(asset).definition)
-                definition["name"] = text
-                definition["template"] = TEMPLATE % json.dumps(text.replace("{", "(").replace("}", ")"))
-                definition["headers"] = {"kid": text}
-                definition["answer"] = {"form": "json", "field": text, "beside": {"x": text}, "methods": ["GET"]}
-                save.revise(asset, definition, None, sealer=house.mint.settings.sealer, by=by, by_editor=True)
-            db.session.add(
-                FormerPath(
-                    path=self.former_path, asset_id=self.asset, moved_at=int(by.now), answers_until=int(by.now) + 99
-                )
-            )
-            db.session.flush()
-            asset = db.session.get_one(Asset, self.trashed)
-            asset.trashed_at = int(by.now)
-            rows = [
+                self._name_asset(db.session.get_one(Asset, asset_id), text, by)
+            groups.respell(self.other_group, _identifier(text, "others"))
+            events = [
                 ("token.failed", "failed", "template_failed"),
                 ("token.refused", "refused", "not_a_reader"),
                 ("token.issued", "done", "former_path"),
             ]
-            for event, outcome, code in rows:
+            for event, outcome, code in events:
                 db.session.add(_row(by, event, outcome, code, text, person=self.person, asset=self.asset))
-            device = "".join(character for character in text if character.isprintable())
-            db.session.add(
-                Session(
-                    id="f" * 64,
-                    person_id=self.person,
-                    signed_in_at=int(by.now),
-                    last_used_at=int(by.now),
-                    address=text,
-                    device=device,
-                )
-            )
+            session = db.session.get_one(Session, "f" * 64)
+            session.address = text
+            session.device = "".join(character for character in text if character.isprintable())
+
+    def _name_person(self, text, by):
+        values = {name: text for name in ("email", "first_name", "last_name", "display_name")}
+        values |= {"roles": [text], "permissions": [text]}
+        values |= {"attributes": {"words": text, "amount": 3, "has_key": True, "many": [text]}}
+        people.revise(db.session.get_one(Person, self.person), values, by=by)
+
+    def _name_asset(self, asset, text, by):
+        definition = dict(save.current_revision(asset).definition)
+        definition["name"] = text
+        definition["template"] = TEMPLATE % json.dumps(text.replace("{", "(").replace("}", ")"))
+        definition["headers"] = {"kid": text}
+        definition["answer"] = {"form": "json", "field": text, "beside": {"x": text}, "methods": ["GET"]}
+        save.revise(asset, definition, None, sealer=self.house.mint.settings.sealer, by=by, by_editor=True)
 
     def pages(self):
         """Return the address of every page with a GET, by name; queries of lists too."""
-        values = {"asset_id": self.asset, "person_id": self.person, "group_id": self.group, "name": "words", "number": 2,
+        values = {"asset_id": self.asset, "person_id": self.person, "group_id": self.group, "name": "words", "number": 1,
                   "path": "integrations/helpdesk", "row_id": self.house.log()[-1]["id"]}  # fmt: skip
         found = {}
         with self.house.app.test_request_context():

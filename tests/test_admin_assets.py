@@ -91,21 +91,18 @@ def test_what_is_searched_is_found_by_path_and_name(sqlite_house, ada):
     assert "No asset has these words" in page.text
 
 
-@pytest.mark.parametrize("address", ["?q=asset", "?show=endless", "?under=many", "?show=shared"])
-def test_each_list_comes_in_pages_of_fifty(sqlite_house, ada, address):
+def test_each_list_comes_in_pages_of_fifty(sqlite_house, ada):
     paths = [f"many/asset-{number:03}" for number in range(120)]
     insert_assets(sqlite_house, paths, lifetime=None, fingerprint="0" * 16)
 
-    seen, page = [], shown(ada, f"/admin/assets{address}")
-    assert "First page" not in page.text
-    while True:
-        seen.append(rows_of(page))
-        following = page.all("a", rel="next")
-        if not following:
-            break
-        page = shown(ada, following[0]["href"])
-        assert "First page" in page.text
-    assert seen == [50, 50, 20]
+    for address in ("?q=asset", "?show=endless", "?under=many", "?show=shared"):
+        seen, page = [], shown(ada, f"/admin/assets{address}")
+        assert "First page" not in page.text
+        while following := page.all("a", rel="next"):
+            seen.append(rows_of(page))
+            page = shown(ada, following[0]["href"])
+            assert "First page" in page.text
+        assert [*seen, rows_of(page)] == [50, 50, 20], address
 
 
 def test_a_page_costs_the_same_number_of_statements_whatever_there_is(sqlite_house, ada):
@@ -143,13 +140,17 @@ def test_the_trash_leads_to_where_one_restores(sqlite_house, ada):
     assert rows_of(shown(ada)) == 0
 
 
+ODD = ["?after=%00", "?q=%00", "?q=%F0%9F%92%A5", "?show=none", "?under=../x", "?under=UP", "?under=x&after=y", "?show=trash&after=%EF%BC%91%20x", "?show=trash&after=99999999999999999999 x", "?show=shared&after=x", "?q=a&after=b", "?q=" + "w" * 3000]  # fmt: skip
+
+
 @pytest.mark.both_databases
-@pytest.mark.parametrize("address", ["?after=%00", "?q=%00", "?q=%F0%9F%92%A5", "?show=none", "?under=../x", "?under=UP", "?under=x&after=y", "?show=trash&after=%EF%BC%91%20x", "?show=trash&after=99999999999999999999 x", "?show=shared&after=x", "?q=a&after=b", "?q=" + "w" * 3000])  # fmt: skip
-def test_any_address_gives_a_page(house, address):
+def test_any_address_gives_a_page(house):
     make_person(house, "ada", is_admin=True)
     make_asset(house, "a/b")
+    ada = house.signed_in("ada")
 
-    shown(house.signed_in("ada"), "/admin/assets" + address)
+    for address in ODD:
+        shown(ada, "/admin/assets" + address)
 
 
 def test_hostile_names_and_words_stay_text(sqlite_house, ada):

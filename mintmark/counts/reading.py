@@ -80,15 +80,11 @@ def busiest(*, now: float, days: int = 7, limit: int = 10) -> list[Busy]:
     candidates = union_all(*(select(first.c.asset) for first in firsts))
     done = func.sum(TokenCount.amount)
     those = (TokenCount.asset.in_(candidates), TokenCount.at >= dates[-1], TokenCount.outcome == "done")
-    sums = select(TokenCount.asset, done.label("done")).where(*those).group_by(TokenCount.asset).subquery()
-    statement = (
-        select(Asset.id, Asset.path, Asset.name, sums.c.done)
-        .join(sums, Asset.id == sums.c.asset)
-        .where(Asset.trashed_at.is_(None))
-        .order_by(sums.c.done.desc(), Asset.path)
-        .limit(limit)
-    )
-    return [Busy(row.id, row.path, row.name, int(row.done)) for row in db.session.execute(statement)]
+    sums = select(TokenCount.asset, done).where(*those).group_by(TokenCount.asset).order_by(done.desc())
+    amounts = {asset_id: int(amount) for asset_id, amount in db.session.execute(sums.limit(_BUSIEST_OF_A_DAY))}
+    kept = select(Asset.id, Asset.path, Asset.name).where(Asset.id.in_(amounts), Asset.trashed_at.is_(None))
+    found = [Busy(row.id, row.path, row.name, amounts[row.id]) for row in db.session.execute(kept)]
+    return sorted(found, key=lambda each: (-each.done, each.path))[:limit]
 
 
 def counted_up_to() -> float | None:

@@ -60,15 +60,10 @@ def writing() -> Iterator[OrmSession]:
     session = db.session()
     session.rollback()  # Ends the read transaction of this request: a writer begins with what is true now.
     try:
-        with queue_of(db.engine):
+        with _or_busy(), queue_of(db.engine):
             session.connection(execution_options={_IMMEDIATE: True})
             yield session
             session.commit()
-    except DBAPIError as error:
-        session.rollback()
-        if is_unavailable(error):
-            raise Busy("The database cannot be written at this moment. Try again in a few seconds.") from error
-        raise
     except BaseException:
         session.rollback()
         raise
@@ -76,9 +71,20 @@ def writing() -> Iterator[OrmSession]:
 
 @contextmanager
 def writing_to(engine: Engine) -> Iterator[Connection]:
-    """Take a turn, begin, hand out a connection of its own, and commit, for a thread that serves no request."""
-    with queue_of(engine), engine.connect().execution_options(**{_IMMEDIATE: True}) as connection, connection.begin():
-        yield connection
+    """Do the same with a connection of its own, for a thread that serves no request. Raises Busy."""
+    with _or_busy(), queue_of(engine), engine.connect().execution_options(**{_IMMEDIATE: True}) as connection:
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def _or_busy() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if is_unavailable(error):
+            raise Busy("The database cannot be written at this moment. Try again in a few seconds.") from error
+        raise
 
 
 def is_unavailable(error: DBAPIError) -> bool:

@@ -122,8 +122,7 @@ def _end_of_window(leading: Sequence[Any], low: int, high: int) -> tuple[int, in
 
 def _rows(lead: _Lead, low: int, high: int) -> list[LogRow]:
     which = (*lead.leading, *lead.others, LogRow.id >= low, LogRow.id < high)
-    statement = select(LogRow).where(*which).order_by(LogRow.id.desc()).limit(PAGE_SIZE + 1)
-    return list(db.session.scalars(statement))
+    return list(db.session.scalars(select(LogRow).where(*which).order_by(LogRow.id.desc()).limit(PAGE_SIZE + 1)))
 
 
 def span_of(wanted: Filter) -> tuple[int, int]:
