@@ -76,6 +76,9 @@ def fill(*, now: float, share: float = 1.0, sealer: Any) -> None:
     people, assets, rows = (max(100, int(count * share)) for count in (PEOPLE, ASSETS, LOG_ROWS))
     groups = max(20, int(GROUPS * share))
     with db.engine.connect() as connection:
+        if not is_sqlite:
+            connection.execute(text("SET statement_timeout = 0"))
+            connection.commit()
         dropped = _drop_indexes(connection)
         connection.commit()
         for table, values in (

@@ -114,7 +114,8 @@ def revise(person: Person, values: dict[str, Any], *, by: Occasion, also: Sequen
     """Change the given fields of a person; return the names of those that were different. Raises FieldError.
 
     `also` names what the caller changed itself (an import puts many people into groups at once), for the log.
-    Who is switched off, or is made or unmade administrator, is signed out everywhere (ASVS 7.2.4, 7.4.2).
+    Who is switched off, or is made or unmade administrator, is signed out everywhere (ASVS 7.2.4, 7.4.2),
+    and a link to set a password made before is dead.
     """
     if person.erased_at is not None:
         raise FieldError("was erased, and cannot be changed", "username")
@@ -132,6 +133,7 @@ def revise(person: Person, values: dict[str, Any], *, by: Occasion, also: Sequen
     changed += also
     if {"live", "is_admin"} & set(changed):
         end_sessions(person.id, now=by.now)
+        end_links([person.id])
     if changed:
         log.note("person.revised", by, person=person.id, detail={"fields": changed})
     return changed
@@ -145,7 +147,7 @@ def set_password(person: Person, password: str, *, by: Occasion) -> None:
 def set_password_hash(person: Person, password_hash: str, *, by: Occasion) -> None:
     """Set a password that was hashed before, so that no transaction waits for the work; links to set one are dead."""
     person.password_hash = password_hash
-    db.session.execute(delete(PasswordLink).where(PasswordLink.person_id == person.id))
+    end_links([person.id])
     end_sessions(person.id, now=by.now)
     log.note("person.password_set", by, person=person.id)
 
@@ -155,6 +157,7 @@ def switch_off(person_ids: Sequence[str], *, by: Occasion) -> None:
     db.session.execute(update(Person).where(Person.id.in_(person_ids)).values(live=False))
     live = Session.person_id.in_(person_ids) & Session.ended_at.is_(None)
     db.session.execute(update(Session).where(live).values(ended_at=int(by.now)))
+    end_links(person_ids)
     for person_id in person_ids:
         log.note("person.revised", by, person=person_id, detail={"fields": ["live"]})
 
@@ -163,6 +166,11 @@ def end_sessions(person_id: str, *, now: float) -> None:
     """End every session of a person."""
     live = (Session.person_id == person_id) & Session.ended_at.is_(None)
     db.session.execute(update(Session).where(live).values(ended_at=int(now)))
+
+
+def end_links(person_ids: Sequence[str]) -> None:
+    """Let the links with which these people could set a password work no more."""
+    db.session.execute(delete(PasswordLink).where(PasswordLink.person_id.in_(person_ids)))
 
 
 def erase(person: Person, *, by: Occasion) -> None:
@@ -179,7 +187,7 @@ def erase(person: Person, *, by: Occasion) -> None:
     person.is_admin, person.live, person.erased_at = False, False, int(by.now)
     groups.set_of_person(person.id, ())
     search.forget(search.PERSON, [person.id])
-    db.session.execute(delete(PasswordLink).where(PasswordLink.person_id == person.id))
+    end_links([person.id])
     end_sessions(person.id, now=by.now)
     db.session.execute(update(Session).where(Session.person_id == person.id).values(address=None, device=None))
     log.note("person.erased", by, person=person.id)

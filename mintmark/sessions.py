@@ -19,7 +19,9 @@ MOST_LISTED = 50
 MAX_SKEW = 60  # A session begun later than that from now was begun by a clock that was wrong.
 
 
-def begin(person: Person, *, now: float, address: str | None, device: str) -> Session:
+def begin(
+    person: Person, *, now: float, address: str | None, device: str, request: str | None = None
+) -> Session:
     """Begin a session with a new id (ASVS 7.2.4)."""
     session = Session(
         id=secrets.token_hex(32),
@@ -30,7 +32,7 @@ def begin(person: Person, *, now: float, address: str | None, device: str) -> Se
         device="".join(character for character in device if character.isprintable())[:_MAX_DEVICE],
     )
     db.session.add(session)
-    log.note("person.signed_in", Occasion(now, person.id, address), person=person.id)
+    log.note("person.signed_in", Occasion(now, person.id, address, request), person=person.id)
     return session
 
 

@@ -11,8 +11,8 @@ import shutil
 
 import psycopg
 import pytest
-from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import text
+from werkzeug.routing import Rule
 
 from app import create_app
 from mintmark import passwords, sessions
@@ -27,7 +27,19 @@ SEALING_KEY = "test:" + base64.b64encode(b"tests seal with thirty-two bytes").de
 START = 1_800_000_000.0
 POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 IN_CI = bool(os.environ.get("CI"))
-COMPILED_PAGES = FileSystemBytecodeCache()  # Each house would compile the pages anew.
+_environments = {}
+_builders, _compile = {}, Rule._compile_builder
+
+
+def _kept_builder(rule, append_unknown=True):
+    """Return what builds the addresses of a rule, compiled once in a test run: each house has the same rules."""
+    same = (rule.rule, repr(rule.defaults), rule.websocket, append_unknown)
+    if same not in _builders:
+        _builders[same] = _compile(rule, append_unknown)
+    return _builders[same]
+
+
+Rule._compile_builder = _kept_builder
 
 
 def skip_or_fail(reason):
@@ -57,7 +69,8 @@ class House:
         self.clock = Clock()
         self.overrides = overrides
         self.app = create_app(overrides, clock=self.clock)
-        self.app.jinja_env.bytecode_cache = COMPILED_PAGES
+        # Each house would load the pages anew; theirs differ by one word only.
+        self.app.jinja_env = _environments.setdefault(self.app.jinja_env.globals["is_insecure"], self.app.jinja_env)
         self.mint = self.app.extensions["mintmark"]
 
     def client(self, **options):

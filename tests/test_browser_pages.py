@@ -143,8 +143,8 @@ def test_the_first_link_makes_an_administrator(sqlite_house, open_page):
 
 
 @pytest.mark.parametrize("is_insecure", [False, True])
-def test_home(sqlite_house, open_page, is_insecure):
-    sqlite_house.app.jinja_env.globals["is_insecure"] = is_insecure
+def test_home(sqlite_house, open_page, monkeypatch, is_insecure):
+    monkeypatch.setitem(sqlite_house.app.jinja_env.globals, "is_insecure", is_insecure)
     make_person(sqlite_house, "ben", display_name=HOSTILE)
     page = open_page()
     sign_in(page, "ben")

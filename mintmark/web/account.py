@@ -44,6 +44,7 @@ def revise_account() -> ResponseReturnValue:
             person = people.lock_person(current_user.person.id)
             if person is None or not person.live:
                 raise NotFound("You were switched off a moment ago. Nothing was saved.")
+            own = attribute_fields.declared(changed_by=_BY_PERSON)  # As it is now: one may have been taken away.
             changed = people.revise(person, _read(person, own), by=occasion())
     except InvalidFields as error:
         return _page(Form.refused(entered, error), attribute_fields.declared(changed_by=_BY_PERSON)), 422

@@ -73,7 +73,8 @@ def begin_session(person: Person, now: float) -> Session:
         if before.id != person.id:  # What was somebody's browser is somebody else's: the log says so (ASVS 7.6.2).
             by = Occasion(now, before.id, request.remote_addr, g.request_id)
             log.note("person.signed_out", by, person=before.id, detail={"replaced_by": person.id})
-    return sessions.begin(person, now=now, address=request.remote_addr, device=request.user_agent.string)
+    device = request.user_agent.string
+    return sessions.begin(person, now=now, address=request.remote_addr, device=device, request=g.request_id)
 
 
 def enter(person: Person, begun: Session) -> None:

@@ -52,6 +52,8 @@ def may_administer() -> bool:
 
 def edits(person: Person, asset_id: str | None = None) -> bool:
     """Tell whether somebody is an editor of an asset that is not in the trash; without an id, of any."""
+    if asset_id is not None and "\x00" in asset_id:  # PostgreSQL takes no such text.
+        return False
     statement = edited_by(person).limit(1)
     if asset_id is not None:
         statement = statement.where(Asset.id == asset_id)

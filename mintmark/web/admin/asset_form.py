@@ -99,6 +99,8 @@ def revise_asset(asset_id: str) -> ResponseReturnValue:
         return _page(Form(values), asset=asset, revision=seen, is_checked=True)
     try:
         definition = _read_revised(values, before)
+        if seen != str(before.number):  # Whatever was posted: what is kept of an asset is that of the revision seen.
+            raise SavedMeanwhile("Somebody else saved this asset meanwhile.")
         number, changed = _save(asset_id, seen, definition, is_admin=is_admin)
     except (InvalidFields, FieldError) as error:
         return _page(Form.refused(values, error), 422, asset=get_asset(asset_id), revision=seen)

@@ -117,7 +117,8 @@ def _read_copy(asset: Asset, values: dict[str, Any]) -> tuple[str, str, SecretVa
 
 def _read_days(text: str) -> int:
     """Return for how long a path answers. Raises FieldError."""
-    value = int(text) if re.fullmatch(r"[0-9]{1,9}", text.strip(), re.ASCII) else None
+    text = text.strip()
+    value = int(text) if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) else None
     return read_whole(value, "days", 0, moves.MAX_DAYS)
 
 

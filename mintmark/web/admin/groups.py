@@ -114,6 +114,9 @@ def add_people(group_id: str) -> ResponseReturnValue:
             number = acts.add_people(acts.get_group(group_id), names, by=occasion())
     except FieldError as error:
         return _refused(group_id, error, **values)
+    except IntegrityError:  # On PostgreSQL two may put the same person in at the same moment.
+        words = "were not put in: somebody changed the group at this moment; send them once more"
+        return _refused(group_id, FieldError(words, "usernames"), **values)
     flash(f"{number} of {len(names)} were put into the group; the others were in it." if number < len(names) else
           f"{number} {'person was' if number == 1 else 'people were'} put into the group.")  # fmt: skip
     return redirect(url_for("groups.group", group_id=group_id), 303)

@@ -1,0 +1,203 @@
+"""The administrator's house in a real browser: one story from the first link to sign-out, and every page by axe."""
+
+import re
+
+import jwt
+import pytest
+
+from mintmark import site
+from tests import hostile
+from tests.conftest import PASSWORD
+from tests.full_house import FullHouse
+from tests.test_browser_pages import HOSTILE, address, chromium, open_page, see_that_it_holds  # noqa: F401 — fixtures.
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def press(page, name, *, role="button"):
+    page.get_by_role(role, name=name, exact=True).first.click()
+    page.wait_for_load_state()
+
+
+def test_from_the_first_link_to_sign_out(sqlite_house, open_page):  # noqa: F811 — the fixture.
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+
+    def go(to):
+        page.goto(to)
+        see_that_it_holds(page)
+
+    # The first link makes an administrator, who is led to the first asset.
+    with sqlite_house.app.app_context():
+        page.goto("/setup?code=" + site.setup_code(sealer=sqlite_house.mint.settings.sealer))
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    press(page, "Become the administrator")
+    see_that_it_holds(page)
+
+    # An attribute, a group, and a person in it.
+    go("/admin/attributes")
+    go("/admin/attributes/new-attribute")
+    page.get_by_label("Name", exact=True).fill("customer_number")
+    page.get_by_label("Label").fill("Customer number")
+    press(page, "Declare this attribute")
+    go("/admin/groups")
+    page.get_by_label("Name").fill("staff")
+    press(page, "Make this group")
+    see_that_it_holds(page)
+    go("/admin/people/new")
+    page.get_by_label("Username").fill("ben")
+    page.get_by_label("First name").fill("Ben")
+    page.get_by_label("Customer number").fill("C-17")
+    page.get_by_label("staff").check()
+    press(page, "Make this person")
+    see_that_it_holds(page)
+    press(page, "Make a one-time link")
+    see_that_it_holds(page)
+    link = re.search(r"/setup/password\?code=[\w-]+", page.content())[0]
+
+    # An asset with a mistake, which the live check finds and the name's completion mends.
+    go("/admin/assets")
+    go("/admin/assets/new")
+    page.get_by_label("Path", exact=True).fill("integrations/helpdesk")
+    page.get_by_label("Name", exact=True).fill("Help desk")
+    secret = page.get_by_label("Secret", exact=True).input_value()
+    template = page.get_by_label("Template")
+    template.fill('{"sub": "{{ user.username }}", "customer": "{{ user.atributes.customer_number }}"}')
+    page.locator("#template-findings .note").first.wait_for()
+    assert "line 1" in page.locator("#template-findings").inner_text().lower()
+    see_that_it_holds(page)
+    template.fill('{"sub": "{{ user.username }}", "customer": "{{ user.attributes.customer_number }}"}')
+    page.locator("#template-findings .note").first.wait_for(state="detached")
+    press(page, "Save")
+    see_that_it_holds(page)
+
+    # Its preview gives ada an error, which says what to do: she has no customer number.
+    assert "customer_number" in page.get_by_role("main").inner_text()
+    page.goto("/admin/assets")
+    page.get_by_role("link", name="integrations").first.click()
+    see_that_it_holds(page)
+    page.get_by_role("link", name="Help desk").first.click()
+    asset_url = page.url
+    see_that_it_holds(page)
+    assert (
+        "1 of 2 readers has no `user.attributes.customer_number`".replace("`", "")
+        in page.get_by_role("main").inner_text()
+    )
+
+    # Corrected: a second revision, and the preview gives a token that another library accepts.
+    page.goto(asset_url + "/edit")
+    page.get_by_label("Template").fill(
+        '{"sub": "{{ user.username }}", "customer": "{{ user.attributes.customer_number | default("none") }}"}'
+    )
+    see_that_it_holds(page)
+    press(page, "Save as the next revision")
+    see_that_it_holds(page)
+    page.goto("/account/preview/integrations/helpdesk")
+    see_that_it_holds(page)
+    assert sqlite_house.log("token.issued") == []
+    press(page, "Issue a token")
+    see_that_it_holds(page)
+    assert len(sqlite_house.log("token.issued")) == 1
+    page.get_by_role("button", name="Copy the token").click()
+    token = page.evaluate("navigator.clipboard.readText()")
+    options = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+    assert jwt.decode(token, secret, algorithms=["HS256"], options=options)["customer"] == "none"
+    page.goto("/account/inspect")
+    page.get_by_label(re.compile("Token")).first.fill(token)
+    page.get_by_role("main").get_by_role("button").first.click()
+    page.wait_for_load_state()
+    see_that_it_holds(page)
+    assert "integrations/helpdesk" in page.get_by_role("main").inner_text()
+
+    # What it gives ben: claims, no token.
+    page.goto(asset_url + "/preview")
+    page.get_by_label(re.compile("Username")).first.fill("ben")
+    page.get_by_role("main").get_by_role("button").first.click()
+    page.wait_for_load_state()
+    see_that_it_holds(page)
+    assert "C-17" in page.get_by_role("main").inner_text() and not re.search(r"eyJ[\w-]+\.", page.content())
+
+    # Ben sets a password by his link, fetches the token, and may not enter the house.
+    ben = open_page()
+    ben.goto(link)
+    see_that_it_holds(ben)
+    ben.get_by_label("New password").fill(PASSWORD)
+    press(ben, "Set the password")
+    see_that_it_holds(ben)
+    ben.get_by_label("Username").fill("ben")
+    ben.get_by_label("Password").fill(PASSWORD)
+    press(ben, "Sign in")
+    see_that_it_holds(ben)
+    fetched = ben.evaluate("fetch('/integrations/helpdesk').then((answer) => answer.text())")
+    assert jwt.decode(fetched, secret, algorithms=["HS256"], options=options)["customer"] == "C-17"
+    assert ben.goto("/admin/assets").status == 403
+    see_that_it_holds(ben)
+
+    # Back to the first revision, into the trash, and out of it.
+    page.goto(asset_url + "/revisions")
+    see_that_it_holds(page)
+    page.goto(asset_url + "/revisions/1")
+    press(page, "Bring revision 1 back")
+    see_that_it_holds(page)
+    page.goto(asset_url + "/trash")
+    see_that_it_holds(page)
+    page.get_by_text("Move it to the trash").click()
+    press(page, "Move to the trash")
+    status = "fetch('/integrations/helpdesk').then((answer) => answer.status)"
+    assert ben.evaluate(status) == 404
+    page.goto(asset_url + "/trash")
+    see_that_it_holds(page)
+    press(page, "Restore")
+    assert ben.evaluate(status) == 200
+
+    # The readers are staff alone: ada's own group decides no more than that she administers; a person outside gets 403.
+    page.goto(asset_url + "/edit")
+    page.get_by_label("People in the groups chosen here").check()
+    press(page, "Save as the next revision")
+    assert ben.evaluate(status) == 403
+
+    # The log and the dashboard know all of it; then ada signs out.
+    go("/admin/log")
+    go("/admin")
+    press(page, "Sign out")
+    assert page.url.endswith("/login")
+    see_that_it_holds(page)
+
+
+@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("text", ["plain", HOSTILE])
+def test_every_page_holds_at_every_width_in_light_and_dark(sqlite_house, open_page, text, part):  # noqa: F811 — the fixture.
+    full = FullHouse(sqlite_house, text)
+    cookie = full.clients["ada"].get_cookie("mintmark").value
+    page = open_page()
+    page.context.add_cookies([{"name": "mintmark", "value": cookie, "url": page.evaluate("'http://127.0.0.1'")}])
+    addresses = [each for each in sorted(set(full.pages().values())) if not re.search(r"\.(csv|jsonl)$", each)]
+    for address_of_page in addresses[part::4]:
+        assert page.goto(address_of_page).status == 200, address_of_page
+        page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        see_that_it_holds(page)
+
+
+def test_350_hostile_texts_run_nothing_in_a_browser(sqlite_house, open_page, capsys):  # noqa: F811 — the fixture.
+    """Each text stands in every field; each page that shows them is opened, and nothing runs (`open_page` listens)."""
+    full = FullHouse(sqlite_house)
+    cookie = full.clients["ada"].get_cookie("mintmark").value
+    page = open_page()
+    page.context.add_cookies([{"name": "mintmark", "value": cookie, "url": "http://127.0.0.1"}])
+    ran = []
+    page.on("dialog", lambda dialog: (ran.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: ran.append(request.url) if "127.0.0.1" not in request.url else None)
+    shown = [
+        f"/admin/people/{full.person}",
+        f"/admin/assets/{full.asset}",
+        f"/admin/assets/{full.asset}/edit",
+        "/admin/log",
+    ]
+    for text in hostile.TEXTS:
+        full.write(text)
+        for address_of_page in shown:
+            page.goto(address_of_page)
+        assert page.evaluate("document.querySelectorAll('main img, main iframe, main object, main script').length") == 0
+    assert ran == []
+    with capsys.disabled():
+        print(f"\n{len(hostile.TEXTS)} hostile texts on {len(shown)} pages in a browser")
