@@ -59,7 +59,7 @@ def pages() -> dict[str, str]:
         "log, one person": f"/admin/log?person={grown.username(15_838)}",
         "log, failures": "/admin/log?event=token.failed",
         "log, refused": "/admin/log?outcome=refused",
-        "log, one answer": f"/admin/log?request={40:016x}",
+        "log, one answer": f"/admin/log?request={40:016x}&event=token.failed",
         "log, one address": "/admin/log?address=10.7.7.7",
         "log, one asset's failures": f"/admin/log?asset={grown.asset_path(49)}&event=token.failed",
         "dashboard": "/admin",

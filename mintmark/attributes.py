@@ -34,9 +34,10 @@ def every() -> list[Attribute]:
     return list(db.session.scalars(select(Attribute).order_by(Attribute.name)))
 
 
-def get_attribute(name: str) -> Attribute:
-    """Return a declared attribute. Raises NotFound."""
-    attribute = db.session.get(Attribute, name) if "\x00" not in name else None
+def get_attribute(name: str, *, is_locked: bool = False) -> Attribute:
+    """Return a declared attribute; `is_locked`: as it is now, until the caller's transaction ends. Raises NotFound."""
+    what: dict[str, Any] = {"populate_existing": is_locked, "with_for_update": is_locked}
+    attribute = db.session.get(Attribute, name, **what) if "\x00" not in name else None
     if attribute is None:
         raise NotFound("There is no such attribute on this site.")
     return attribute

@@ -5,6 +5,7 @@ other people than its page says.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -28,9 +29,10 @@ def names_by_id() -> dict[str, str]:
     return {row.id: row.name for row in db.session.execute(select(Group.id, Group.name))}
 
 
-def get_group(group_id: str) -> Group:
-    """Return a group. Raises NotFound."""
-    group = db.session.get(Group, group_id) if "\x00" not in group_id else None
+def get_group(group_id: str, *, is_locked: bool = False) -> Group:
+    """Return a group; `is_locked`: as it is now, until the caller's transaction ends. Raises NotFound."""
+    what: dict[str, Any] = {"populate_existing": is_locked, "with_for_update": is_locked}
+    group = db.session.get(Group, group_id, **what) if "\x00" not in group_id else None
     if group is None:
         raise NotFound("There is no such group on this site.")
     return group

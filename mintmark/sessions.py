@@ -19,9 +19,7 @@ MOST_LISTED = 50
 MAX_SKEW = 60  # A session begun later than that from now was begun by a clock that was wrong.
 
 
-def begin(
-    person: Person, *, now: float, address: str | None, device: str, request: str | None = None
-) -> Session:
+def begin(person: Person, *, now: float, address: str | None, device: str, request: str | None = None) -> Session:
     """Begin a session with a new id (ASVS 7.2.4)."""
     session = Session(
         id=secrets.token_hex(32),

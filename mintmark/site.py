@@ -76,16 +76,18 @@ def read_first_administrator(username: str, password: str) -> dict[str, Any]:
     return {"username": username, "password": password, "is_admin": True}
 
 
-def set_up(code: str, values: dict[str, Any], *, sealer: Sealer, now: float, address: str | None) -> Person:
+def set_up(
+    code: str, values: dict[str, Any], *, sealer: Sealer, now: float, address: str | None, request: str | None
+) -> Person:
     """Use the code to make the first administrator, in the caller's transaction. Raises NotFound, InvalidFields."""
     see_setup_code(code, sealer=sealer)
     if not close_setup(now=now):
         raise NotFound("Somebody else was quicker: the first administrator exists.")
     try:
-        person = people.make(values, by=Occasion(now, "setup", address))
+        person = people.make(values, by=Occasion(now, "setup", address, request))
     except FieldError as error:
         raise InvalidFields([(error.field, str(error))]) from error
-    log.note("site.set_up", Occasion(now, person.id, address), person=person.id)
+    log.note("site.set_up", Occasion(now, person.id, address, request), person=person.id)
     return person
 
 

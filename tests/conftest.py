@@ -171,12 +171,23 @@ def empty_postgresql(tmp_path_factory):
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+# Each looks at one room in detail; the quick suite walks through all rooms (test_every_page, test_rights).
+IN_DETAIL = frozenset(
+    "account admin_assets admin_attributes admin_groups admin_people admin_person asset_moves asset_page asset_secret"
+    " asset_trash asset_tree counts dashboard erase former_paths help inspect log_archive log_export migrations"
+    " own_password own_sessions password_links preview preview_other records revisions search".split()
+)
+)
+
+
 def pytest_collection_modifyitems(items):
     """What is tried on both databases is tried on PostgreSQL in .ci/run, but for the modules that ask for it at once.
 
     `make test` stays under a minute that way; nothing is left out of CI.
     """
     for item in items:
+        if item.path.stem.removeprefix("test_") in IN_DETAIL:
+            item.add_marker(pytest.mark.slow)
         callspec = getattr(item, "callspec", None)
         if callspec and "postgresql" in callspec.params.values() and not item.get_closest_marker("both_databases"):
             item.add_marker(pytest.mark.slow)

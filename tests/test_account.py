@@ -1,6 +1,7 @@
 """One's own profile: what a person may change of it, and that nothing else changes whatever is sent (ASVS 8.2.3, CWE-915)."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -96,6 +97,25 @@ def test_nothing_else_is_ever_taken(made):
 
     assert made.log("person.revised") == []
     assert len(made.rows("SELECT * FROM membership")) == 1
+
+
+@pytest.mark.both_databases
+def test_an_attribute_that_is_taken_away_meanwhile_is_no_mistake_of_ours(made):
+    make_person(made, "ada", is_admin=True)
+    ben, ada = made.signed_in("ben"), made.signed_in("ada")
+    own, admin = (csrf_of(client.get("/account")) for client in (ben, ada))
+
+    def save(number):
+        return ben.post("/account", data={"csrf_token": own, **fields(city=f"city {number}")}).status_code
+
+    def remove_and_declare(_):
+        taken = ada.post("/admin/attributes/floor/remove", data={"csrf_token": admin}).status_code
+        make_attribute(made, "floor", "number", changed_by="person")
+        return taken
+
+    with ThreadPoolExecutor(2) as pool:
+        saved, removed = pool.map(save, range(40)), pool.submit(lambda: list(map(remove_and_declare, range(10))))
+        assert set(saved) == {303} == set(removed.result())
 
 
 REFUSED = [

@@ -1,5 +1,7 @@
 """Groups: the list, one group, renaming, who is in it, and taking one away."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import jwt
 import pytest
 
@@ -7,6 +9,7 @@ from mintmark import groups, people_listing
 from mintmark.models import writing
 from mintmark.web.admin import groups as views
 from mintmark.web.admin import in_steps
+from tests.conftest import csrf_of
 from tests.making import make_asset, make_group, make_person
 from tests.test_admin_people import make_people, names_on, statements_of
 from tests.test_pages import HOSTILE, Page
@@ -142,6 +145,41 @@ def test_people_are_put_in_by_their_names_or_nobody_is(house, ada):
     assert (done.status_code, again.status_code) == (303, 303)
     assert members_of(house, staff) == ["ben", "cleo"]
     assert [row["detail"] for row in house.log("person.revised")] == ['{"fields":["groups"]}'] * 2
+
+
+@pytest.mark.both_databases
+def test_two_who_put_the_same_people_in_at_once_both_get_an_answer(house, ada):
+    names = [f"p-{number:02}" for number in range(60)]
+    make_people(house, names)
+    for number in range(3):
+        group = make_group(house, f"group {number}")
+        clients = [house.signed_in("ada") for _ in range(2)]
+        tokens = [csrf_of(client.get("/account")) for client in clients]
+
+        def put_in(number, group=group, clients=clients, tokens=tokens):
+            data = {"csrf_token": tokens[number], "usernames": "\n".join(names)}
+            return clients[number].post(f"/admin/groups/{group}/people", data=data).status_code
+
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(put_in, range(2)))
+
+        assert 303 in answers and set(answers) <= {303, 422}
+        assert members_of(house, group) == names
+
+
+@pytest.mark.both_databases
+def test_a_group_that_is_taken_away_while_it_is_renamed_is_no_mistake_of_ours(house, ada):
+    token = csrf_of(ada.get("/account"))
+    other = house.signed_in("ada")
+    others = csrf_of(other.get("/account"))
+    for number in range(8):
+        group = f"/admin/groups/{make_group(house, f'group {number}')}"
+        with ThreadPoolExecutor(2) as pool:
+            data = {"csrf_token": others, "name": f"crew {number}"}
+            renamed = pool.submit(other.post, f"{group}/rename", data=data)
+            removed = pool.submit(ada.post, f"{group}/remove", data={"csrf_token": token})
+
+        assert removed.result().status_code == 303 and renamed.result().status_code in (303, 404)
 
 
 def test_one_is_taken_out_on_the_list_of_the_groups_people(house, ada):

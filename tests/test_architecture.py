@@ -1,6 +1,7 @@
 """The house: arrows point down, the core knows no request, and what is said in README is true."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -22,15 +23,21 @@ PURE = (
 )
 
 
+@functools.cache
+def tree_of(path):
+    return ast.parse(path.read_text())
+
+
+@functools.cache
 def imports_of(path):
     """Return the names that a module imports, wherever in it."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names
+    return frozenset(names)
 
 
 def is_within(name, places):
@@ -142,7 +149,7 @@ def test_nothing_of_the_core_loads_what_only_commands_need():
 def test_every_function_is_short_enough_to_read_at_once():
     lengths = {}
     for module, path in MODULES.items():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.FunctionDef):
                 lengths[f"{module}.{node.name}"] = node.end_lineno - node.lineno + 1
     ordered = sorted(lengths.values())
@@ -162,7 +169,7 @@ def test_every_module_is_one_room():
 
 def test_every_module_opens_with_its_job():
     assert [
-        m for m, path in MODULES.items() if not (ast.get_docstring(ast.parse(path.read_text())) or "").strip()
+        m for m, path in MODULES.items() if not (ast.get_docstring(tree_of(path)) or "").strip()
     ] == []
 
 

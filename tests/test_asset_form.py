@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mintmark.assets import save
 from mintmark.assets.definition import DEFAULTS, FIELDS
 from mintmark.models import writing
 from mintmark.web.admin import asset_entered, entered_text
@@ -264,6 +265,7 @@ def test_all_problems_are_told_at_once(refusing):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_hostile_texts_stay_texts_in_every_field(refusing):
     texts = [
         name for name in refusing.loaded if name not in {*CHOSEN, "csrf_token", "claims", "answer_methods", "live"}
@@ -503,6 +505,7 @@ def test_every_other_field_of_the_form_is_tried_by_an_editor():
     assert set(FORBIDDEN) >= set(asset_entered.LABELS) - set(asset_entered.EDITORS_FIELDS)
 
 
+@pytest.mark.slow
 def test_nothing_else_that_an_editor_posts_is_taken(eve):
     before, rows = definition_of(eve.house, "rich"), eve.house.rows("SELECT id, name FROM people_group")
     other = next(row["id"] for row in rows if row["name"] == "other")
@@ -609,6 +612,28 @@ def test_of_saves_at_the_same_instant_one_wins(house):
 
     assert sorted(statuses) == [303, 409, 409, 409]
     assert [row["number"] for row in house.rows("SELECT number FROM revision ORDER BY number")] == [1, 2]
+
+
+def test_an_editor_who_names_the_revision_that_is_being_saved_undoes_nothing_of_it(house):
+    """What was read before the save and what is saved over it may not be mixed (CWE-367)."""
+    make_group(house, "staff")
+    make_person(house, "eve", groups=["staff"])
+    make_asset(house, "a", editors=["staff"])
+    eve, address, statuses = house.signed_in("eve"), edit_of(house, "a"), []
+    form = sent({**fields_of(eve.get(address)), "revision": ["2"], "name": ["mine"]})
+    posting = threading.Thread(target=lambda: statuses.append(eve.post(address, data=form).status_code))
+
+    with house.app.app_context(), writing():
+        asset = save.lock_asset(asset_row(house, "a")["id"])
+        posting.start()
+        posting.join(0.3)  # It has read revision 1, and waits to save over 2.
+        definition = {**save.current_revision(asset).definition, "live": False, "readers": []}
+        save.revise(asset, definition, None, sealer=house.mint.settings.sealer, by=house.by())
+    posting.join()
+
+    assert statuses == [409]
+    assert asset_row(house, "a")["revision"] == 2 and not asset_row(house, "a")["live"]
+    assert definition_of(house, "a")["readers"] == []
 
 
 def test_of_two_new_assets_at_one_path_one_wins(house):

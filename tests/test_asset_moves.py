@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from mintmark.assets import moves, save
+from mintmark.assets.secrets import SecretValue
 from mintmark.errors import FieldError
 from mintmark.models import writing
 from tests.conftest import PASSWORD, SECRET, csrf_of
@@ -64,6 +65,10 @@ REFUSED_MOVES = [
     ("x", "٣", "takes a whole number from 0 to 365"),
     ("x", "", "takes a whole number from 0 to 365"),
 ]
+
+
+def test_white_space_around_the_days_of_any_kind_is_no_mistake_of_the_site(desk):
+    assert post(desk, "move", path="elsewhere", days=" 1\x1f").status_code == 303
 
 
 def test_what_is_wrong_is_said_and_what_was_typed_stands_there_still(desk):
@@ -210,6 +215,17 @@ def test_a_name_with_markup_stands_as_text_on_both_pages(desk):
     change_asset(desk, "desk", name='"><script>x</script>')
     for page in ("move", "copy"):
         assert "<script>x" not in desk.ada.get(f"/admin/assets/{desk.desk}/{page}").text
+
+
+def test_a_secret_that_was_read_before_the_algorithm_changed_is_not_copied_to(desk):
+    """RFC 7518 §3.2: the secret is as long as the algorithm of the copy asks, not that of a moment ago."""
+    long_enough_before, sealer = SecretValue(b"s" * 32, weak=False), desk.mint.settings.sealer
+    asset_id = make_asset(desk, "long", algorithm="HS512", secret="l" * 64)
+
+    with desk.app.app_context(), pytest.raises(FieldError, match="HS512 takes at least 64"), writing():
+        moves.copy(save.lock_asset(asset_id), "short", "Short", long_enough_before, sealer=sealer, by=desk.by())
+
+    assert "short" not in paths(desk)
 
 
 @pytest.mark.parametrize("what", ["move", "copy"])

@@ -9,7 +9,7 @@ from mintmark.assets import save
 from mintmark.assets.former import keep as keep_former_path
 from mintmark.examine import keeping
 from mintmark.models import Asset, TokenCount, db, writing
-from tests.conftest import SECRET
+from tests.conftest import SECRET, csrf_of
 from tests.making import change_asset, make_asset, make_attribute, make_group, make_person
 from tests.test_admin_assets import links, shown
 from tests.test_pages import HOSTILE, Page
@@ -330,3 +330,16 @@ def test_the_answer_of_a_page_is_the_same_for_the_first_and_for_300_others(sqlit
         assert db.session.scalar(select(Asset.fingerprint).where(Asset.id == asset_id))
 
     assert statements_of(sqlite_cast, ada, f"/admin/assets/{asset_id}") == before <= 20
+
+
+def test_an_address_that_no_database_takes_leads_to_nothing(cast):
+    """PostgreSQL keeps no NUL in text; whoever asks with one is answered as for any id that is not there."""
+    ada, ben = cast.signed_in("ada"), cast.signed_in("ben")
+    token = csrf_of(ada.get("/"))
+
+    for page in ("", "/edit", "/secret", "/revisions/1", "/trash"):
+        assert ada.get(f"/admin/assets/%00{page}").status_code == 404, page
+        assert ben.get(f"/admin/assets/%00{page}").status_code == 403, page
+    for act_of in ("switch", "seen", "trash", "move/end"):
+        answer = ada.post(f"/admin/assets/%00/{act_of}", data={"csrf_token": token, "path": "a", "revision": "1"})
+        assert answer.status_code == 404, act_of

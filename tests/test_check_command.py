@@ -236,6 +236,7 @@ def test_wrong_usage_exits_with_2(sqlite_house):
     assert sqlite_house.run("check", "--stirct").exit_code == 2
 
 
+@pytest.mark.slow
 def test_serving_loads_nothing_of_it():
     """A process that builds the site and its commands has not imported what only commands need."""
     code = (

@@ -381,6 +381,20 @@ def test_awkward_people_leave_time_for_real_ones(sqlite_house):
     assert 1 <= len(examination.trials) <= 5 and examination.readers >= 4
 
 
+def test_hundreds_of_parameters_do_not_outlast_the_time(sqlite_house):
+    """Given: 801 samples of parameters for one person, and time for a few. Then: not all are tried."""
+    params = [{"name": f"p{number}", "one_of": [f"v{value}" for value in range(100)]} for number in range(8)]
+    used = "".join(f"{{{{ params.p{number} | default('') }}}}" for number in range(8))
+    make_person(sqlite_house, "ben")
+    make_asset(sqlite_house, PATH, f'{{"sub": "{{{{ user.username }}}}", "p": "{used}"}}', params=params)
+    clock = Ticking()
+
+    examination = examine(sqlite_house, clock=clock, time_limit=10)
+
+    assert examination.is_cut_short and examination.readers == 1
+    assert clock.now < 20
+
+
 @pytest.mark.slow
 def test_twenty_thousand_people_need_little_memory(sqlite_house, monkeypatch):
     """Given: as many readers as wanted, each read anew. Then: less than 100 bytes each are kept."""

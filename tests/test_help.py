@@ -9,7 +9,7 @@ from mintmark import payload
 from mintmark.payload import values
 from mintmark.web import help_tables
 from mintmark.web.help import MAX_ATTRIBUTES
-from tests.making import make_asset, make_attribute, make_person
+from tests.making import make_asset, make_attribute, make_group, make_person
 from tests.test_pages import HOSTILE, Page
 
 
@@ -105,7 +105,10 @@ def test_the_page_says_that_a_token_can_be_read_by_whoever_holds_it(ben):
 def test_declared_attributes_are_listed_with_label_type_and_an_example(sqlite_house, ben):
     make_attribute(sqlite_house, "department", label="Department of <work>")
     make_attribute(sqlite_house, "level", "number", sensitive=True)
-    page = help_of(ben)
+    make_group(sqlite_house, "desk")
+    make_person(sqlite_house, "erin", groups=["desk"])
+    make_asset(sqlite_house, "desk", editors=["desk"])
+    page = help_of(sqlite_house.signed_in("erin"))
 
     assert "Department of <work>" in page.texts["bdi"]
     assert {"user.attributes.department", "user.attributes.level"} <= set(page.texts["code"])
@@ -113,6 +116,15 @@ def test_declared_attributes_are_listed_with_label_type_and_an_example(sqlite_ho
     assert '"level": {{ user.attributes.level | omit }}' in page.texts["code"]
     assert page.text.count("Sensitive") == 1
     assert "None is declared yet" not in page.text
+
+
+def test_who_writes_no_template_is_not_told_what_is_sensitive(sqlite_house, ben):
+    make_attribute(sqlite_house, "department")
+    make_attribute(sqlite_house, "disciplined", "boolean", label="Disciplined", sensitive=True)
+    make_person(sqlite_house, "ada", is_admin=True)
+
+    assert "department" in help_of(ben).text and "disciplined" not in help_of(ben).html.casefold()
+    assert "disciplined" in help_of(sqlite_house.signed_in("ada")).html
 
 
 def test_without_attributes_the_page_says_who_declares_them(sqlite_house, ben):

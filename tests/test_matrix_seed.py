@@ -96,6 +96,7 @@ def verified_by_node(tokens, now):
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.slow
 def test_for_hostile_names_both_libraries_read_the_persons_attributes_byte_for_byte(house):
     make_person(house, "ben")
     make_asset(house, "a", MATRIX)

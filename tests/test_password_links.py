@@ -118,6 +118,23 @@ def test_without_a_code_there_is_nothing(make_house):
     assert house.client().get(PATH).status_code == 404
 
 
+def test_pictures_on_pages_of_others_use_up_nobody_s_attempts(make_house):
+    """A page of somebody else lets a browser ask; whoever shares its address can sign in all the same (CWE-645)."""
+    house = make_house(LIMIT_SIGN_IN="3 per minute")
+    make_person(house, "ben")
+    code = make_link(house)
+    picture = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+    followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+    for _ in range(5):
+        assert house.client().get(PATH, query_string={"code": "wrong"}, headers=picture).status_code == 404
+
+    assert house.rows("SELECT * FROM attempt") == []
+    assert house.client().get(PATH, query_string={"code": code}, headers=followed).status_code == 200
+    assert house.client().get(PATH, query_string={"code": "wrong"}, headers=followed).status_code == 404
+    assert len(house.rows("SELECT * FROM attempt")) == 1
+
+
 def test_who_tries_codes_is_stopped_and_who_has_a_good_one_is_not(make_house):
     house = make_house(LIMIT_SIGN_IN="3 per minute")
     make_person(house, "ben")
@@ -175,6 +192,22 @@ def test_it_is_dead_where_its_person_is_switched_off(made):
     assert made.rows("SELECT password_hash FROM person WHERE username = 'ben'") == [{"password_hash": None}]
     with pytest.raises(NotFound):
         make_link(made)
+    with made.app.app_context(), writing():
+        people.revise(find_person("ben"), {"live": True}, by=made.by())
+    assert look(made, code).status_code == 404  # Nor does it come to life again.
+
+
+@pytest.mark.parametrize("change", ["many switched off", "made administrator"])
+def test_it_is_dead_where_its_person_became_more_or_less(made, change):
+    code, ben = make_link(made), made.rows("SELECT id FROM person WHERE username = 'ben'")[0]["id"]
+    with made.app.app_context(), writing():
+        if change == "made administrator":
+            people.revise(find_person("ben"), {"is_admin": True}, by=made.by())
+        else:
+            people.switch_off([ben], by=made.by())
+
+    assert look(made, code).status_code == 404
+    assert made.rows("SELECT * FROM password_link") == []
 
 
 def test_it_is_dead_where_its_person_was_erased(made):

@@ -326,6 +326,7 @@ def test_an_asset_that_answers_only_post_in_json_is_previewed_too(made):
     assert "POST, with a JSON object that holds the token as <code>id_token</code>" in page.text
 
 
+@pytest.mark.slow
 def test_hostile_texts_appear_as_text(sqlite_house):
     house = sqlite_house
     make_person(house, "ben", first_name="Ben")

@@ -26,6 +26,7 @@ def test_the_link_makes_the_first_administrator_and_signs_them_in(house):
     person = house.rows("SELECT is_admin, live FROM person")[0]
     assert (bool(person["is_admin"]), bool(person["live"])) == (True, True)
     assert [row["event"] for row in house.log()] == ["person.created", "site.set_up", "person.signed_in"]
+    assert [(row["address"], len(row["request"])) for row in house.log()] == [("127.0.0.1", 16)] * 3
 
 
 def test_once_used_it_is_404_for_ever(house):

@@ -192,6 +192,7 @@ def test_trash_and_undeclared_things_stay_at_home(house):
     assert read_tree(text).root["assets"] == [] and "live: false" in text
 
 
+@pytest.mark.slow
 def test_serving_pages_never_loads_the_site_file(tmp_path):
     found = "[name for name in sys.modules if name == 'yaml' or name.startswith('mintmark.site_file')]"
     code = f"import app, sys; app.create_app({{'INSTANCE': {str(tmp_path)!r}}}); print({found})"

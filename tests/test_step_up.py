@@ -65,6 +65,20 @@ ACTS = {
         "SELECT 1 FROM person WHERE username = 'bob' AND NOT is_admin",
         {"person_id": "bob"},
     ),
+    "switching an administrator off": Act(
+        "person.switch_person",
+        "person.person",
+        {},
+        "SELECT 1 FROM person WHERE username = 'eve' AND NOT live",
+        {"person_id": "eve"},
+    ),
+    "switching an administrator on": Act(
+        "person.switch_person",
+        "person.person",
+        {},
+        "SELECT 1 FROM person WHERE username = 'fay' AND live",
+        {"person_id": "fay"},
+    ),
     "a new administrator": Act(
         "people.create_person",
         "people.draft",
@@ -96,6 +110,8 @@ class Stage:
         self.house = house
         make_person(house, "ada", is_admin=True)
         self.ids = {name: make_person(house, name, is_admin=name == "bob") for name in ("ann", "bob", "cid", "dan")}
+        self.ids |= {"eve": make_person(house, "eve", is_admin=True)}
+        self.ids |= {"fay": make_person(house, "fay", is_admin=True, live=False)}
         self.ids |= {path: make_asset(house, path) for path in ("one", "two", "three")}
         with house.app.app_context(), writing():
             trash.trash(save.lock_asset(self.ids["three"]), by=house.by())

@@ -92,6 +92,7 @@ def worst(unit, end="}"):
 WORST = [worst("{{ user.email }}"), worst("{{ user.emial }}"), worst("{"), worst("{{ x | y }}"), worst("{{ a.b.c }}"), "[" * 16_000, worst("é"), "\n" * 16_000]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_longest_templates_are_checked_while_one_waits(sqlite_house):
     with sqlite_house.app.app_context():
         for template in WORST:

@@ -6,6 +6,7 @@ shown by their code, so that a difference cannot read otherwise than it is (CVE-
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -35,6 +36,7 @@ LABELS = {
 }
 _CONTEXT = 3
 _MOST_PAIRS = 250_000  # of lines that are compared with each other; beyond that all were replaced.
+_MOST_SAME = 10_000  # of these pairs that are the same: each may be looked at once for every line.
 _UNSEEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
@@ -126,7 +128,9 @@ def _count_same(one: Sequence[str], other: Sequence[str]) -> int:
 
 
 def _compared(one: list[str], other: list[str]) -> Iterator[Line]:
-    if len(one) * len(other) > _MOST_PAIRS:  # What somebody saves does not make a page take minutes.
+    counts = Counter(other)
+    same = sum(counts[line] for line in one)
+    if len(one) * len(other) > _MOST_PAIRS or same > _MOST_SAME:  # What somebody saves makes no page take long.
         yield from _replaced(one, other)
         return
     for kind, i1, i2, j1, j2 in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():

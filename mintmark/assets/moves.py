@@ -9,7 +9,7 @@ from typing import Any
 from mintmark import log
 from mintmark.assets import former, save
 from mintmark.assets.anew import read_anew
-from mintmark.assets.secrets import SecretValue, open_secret
+from mintmark.assets.secrets import SecretValue, check_secret, open_secret
 from mintmark.errors import FieldError, SealError
 from mintmark.log import Occasion
 from mintmark.models import Asset, Secret, db
@@ -52,6 +52,8 @@ def copy(asset: Asset, path: str, name: str, secret: SecretValue | None, *, seal
     revision = save.current_revision(asset)
     definition: dict[str, Any] = read_anew({**revision.definition, "path": path, "name": name})
     value = secret or _same_secret(revision.secret_id, sealer)
+    # Once more: the asset may have another algorithm than when the secret was read.
+    check_secret(value.value, algorithm=definition["algorithm"], weak=value.weak)
     told = {"copied_from": asset.id, "same_secret": secret is None}
     return save.create(definition, value, sealer=sealer, by=by, told=told)
 

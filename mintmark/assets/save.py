@@ -32,8 +32,9 @@ def current_revision(asset: Asset) -> Revision:
 
 def lock_asset(asset_id: str, *, is_trashed: bool = False) -> Asset:
     """Return an asset as it is now, locked until the caller's transaction ends. Raises NotFound."""
-    what = {"populate_existing": True, "with_for_update": True}
-    asset = db.session.get(Asset, asset_id, **what) if "\x00" not in asset_id else None
+    asset = None
+    if "\x00" not in asset_id:  # PostgreSQL takes no such text.
+        asset = db.session.get(Asset, asset_id, populate_existing=True, with_for_update=True)
     if asset is None or (asset.trashed_at is not None) != is_trashed:
         raise NotFound("There is no such asset. It may have been moved to the trash, or taken away.")
     return asset

@@ -77,7 +77,7 @@ class Examiner:
             if is_over():
                 break
             tried = trier.long_samples if person.has_long_params else trier.samples
-            got, failures = trier.try_on(person.reader, tried)
+            got, failures = trier.try_on(person.reader, tried, is_over)
             trials.append(Trial(person.words, got[0].claims if got else None, tuple(failures)))
         return trials
 
@@ -87,7 +87,8 @@ class Examiner:
             if is_over():
                 tally.is_cut_short = True
                 break
-            tally.add(reader, *trier.try_on(reader, trier.samples))
+            tally.add(reader, *trier.try_on(reader, trier.samples, is_over))
+            tally.is_cut_short = trier.is_cut_short
         return tally
 
 

@@ -2,7 +2,7 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mintmark.assets.prepare import Prepared
@@ -23,15 +23,22 @@ class Trier:
     def __init__(self, asset: Prepared, *, attributes: Mapping[str, str], now: float, site_url: str) -> None:
         self.asset, self._attributes, self._now, self._site_url = asset, attributes, now, site_url
         self.samples, self.long_samples = samples(asset), samples(asset, are_long=True)
+        self.is_cut_short = False
 
-    def try_on(self, reader: Reader, tried: Iterable[Sample]) -> tuple[list[Issued], list[Failure]]:
+    def try_on(
+        self, reader: Reader, tried: Iterable[Sample], is_over: Callable[[], bool]
+    ) -> tuple[list[Issued], list[Failure]]:
         """Return what somebody would get with each sample of parameters, and each failure once.
 
-        What fails in any case is not told again for parameters that were left out.
+        What fails in any case is not told again for parameters that were left out. There may be hundreds of
+        samples: once time is over no more are tried than the first, and `is_cut_short` says so.
         """
         got: list[Issued] = []
         failures: dict[Failure, Failure] = {}
-        for sample in tried:
+        for number, sample in enumerate(tried):
+            self.is_cut_short = number > 0 and is_over()
+            if self.is_cut_short:
+                break
             try:
                 got.append(make_token(self.asset, reader, sample.params, self._now, self._site_url))
             except CannotIssue as error:

@@ -15,6 +15,7 @@ from mintmark.models import Person, writing
 from mintmark.web import get_mint
 from mintmark.web.csrf import check_csrf
 from mintmark.web.forms import Form, Problems, shown
+from mintmark.web.origins import OriginRefused, see_origin
 from mintmark.web.proof import count_attempt
 
 bp = Blueprint("password_link", __name__, url_prefix="/setup/password")
@@ -55,9 +56,18 @@ def too_many(error: LimitReached) -> ResponseReturnValue:
 def _get_person(code: str) -> Person:
     """Raises NotFound, or LimitReached where too many codes that are none came from this address."""
     now = get_mint().clock()
-    if password_links.find_person(code, now=now) is None:
+    if password_links.find_person(code, now=now) is None and not _is_sent_by_another_page():
         count_attempt(None, now)
     return password_links.get_person(code, now=now)
+
+
+def _is_sent_by_another_page() -> bool:
+    """Tell pictures and the like of other sites, which could use up the attempts of everybody at this address."""
+    try:
+        see_origin(request, get_mint().settings)
+    except OriginRefused:
+        return True
+    return False
 
 
 def _page(person: Person, code: str, problems: dict[str, str], status: int) -> tuple[str, int]:

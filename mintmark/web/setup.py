@@ -1,6 +1,6 @@
 """The first administrator, by the one-time link that the first start prints."""
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from mintmark import site
@@ -31,7 +31,8 @@ def make_first_administrator() -> ResponseReturnValue:
     try:
         values = site.read_first_administrator(username, request.form.get("password", ""))
         with writing():
-            person = site.set_up(code, values, sealer=get_mint().settings.sealer, now=now, address=request.remote_addr)
+            where = {"address": request.remote_addr, "request": g.request_id}
+            person = site.set_up(code, values, sealer=get_mint().settings.sealer, now=now, **where)
             begun = begin_session(person, now)
         enter(person, begun)
     except InvalidFields as error:

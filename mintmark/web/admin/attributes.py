@@ -76,7 +76,7 @@ def revise_attribute(name: str) -> ResponseReturnValue:
             acts.see_type_may_change(attribute)
             acts.see_uses_allow(name, seconds=_SEARCH, new_type=values["type"])
         with writing():
-            acts.get_attribute(name)
+            acts.get_attribute(name, is_locked=True)
             changed = acts.declare(values, by=occasion())
     except (FieldError, InvalidFields) as error:
         return _form(Form.refused(entered, error), 422, acts.get_attribute(name))
@@ -100,7 +100,7 @@ def remove_attribute(name: str) -> ResponseReturnValue:
     if left is not None:
         return _go_on(name, left, _done() + steps * acts.AT_ONCE)
     with writing():
-        acts.remove(acts.get_attribute(name), by=occasion())
+        acts.remove(acts.get_attribute(name, is_locked=True), by=occasion())
     flash(f"The attribute {name} was taken away, and everybody’s value of it.")
     return redirect(url_for("attributes.attributes"), 303)
 

@@ -91,7 +91,7 @@ def rename_group(group_id: str) -> ResponseReturnValue:
     try:
         name = read_identifier(values["name"], "name")
         with writing():
-            acts.rename(acts.get_group(group_id), name, by=occasion())
+            acts.rename(acts.get_group(group_id, is_locked=True), name, by=occasion())
     except FieldError as error:
         return _refused(group_id, error, **values)
     except IntegrityError:
@@ -111,7 +111,7 @@ def add_people(group_id: str) -> ResponseReturnValue:
         if not names:
             raise FieldError("are needed: one on each line", "usernames")
         with writing():
-            number = acts.add_people(acts.get_group(group_id), names, by=occasion())
+            number = acts.add_people(acts.get_group(group_id, is_locked=True), names, by=occasion())
     except FieldError as error:
         return _refused(group_id, error, **values)
     except IntegrityError:  # On PostgreSQL two may put the same person in at the same moment.
@@ -146,7 +146,7 @@ def remove_group(group_id: str) -> ResponseReturnValue:
         if left is not None:
             return _go_on(group_id, name, steps * _AT_ONCE)
         with writing():
-            acts.remove(acts.get_group(group_id), by=occasion())
+            acts.remove(acts.get_group(group_id, is_locked=True), by=occasion())
     except FieldError as error:
         return _refused(group_id, error)
     except IntegrityError:

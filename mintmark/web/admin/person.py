@@ -1,7 +1,8 @@
 """One person: what is known of them, and everything that an administrator can do with them.
 
-Rule: dangerous acts stand last. What gives somebody the person's place (a link to set a password)
-or takes the person away asks for the own password where the last sign-in was a while ago.
+Rule: dangerous acts stand last. What gives somebody the person's place (a link to set a password),
+takes the person away, or switches an administrator on or off asks for the own password where the last
+sign-in was a while ago.
 """
 
 import json
@@ -79,17 +80,24 @@ def revise_person(person_id: str) -> ResponseReturnValue:
 
 @bp.post("/switch")
 def switch_person(person_id: str) -> ResponseReturnValue:
-    """Switch a person on or off; off ends all their sessions."""
+    """Switch a person on or off; off ends all their sessions. Who does so to an administrator is asked who they are."""
     check_csrf()
-    live = request.form.get("live") == "on"
+    live, problems, was_admin = request.form.get("live") == "on", Problems(), _get(person_id).is_admin
+    if was_admin:
+        freshness.confirm(problems)
     try:
+        problems.see()
         with writing():
             person = people.get_locked(person_id)
+            if person.is_admin != was_admin:
+                raise FieldError("was made or unmade administrator at this moment; see what is so now", "person")
             if not live:
                 people.see_may_go(person, by=occasion(), field="person")
             people.revise(person, {"live": live}, by=occasion())
     except FieldError as error:
         return _page(_get(person_id), act="switch", form=Form({}, {"person": f"This person {error}"})), 422
+    except InvalidFields as error:
+        return _page(_get(person_id), act="switch", form=Form.refused({}, error)), 422
     flash("The person is live." if live else "The person is switched off, and signed out everywhere.")
     return redirect(url_for("person.person", person_id=person_id), 303)
 
