@@ -177,7 +177,6 @@ IN_DETAIL = frozenset(
     " asset_trash asset_tree counts dashboard erase former_paths help inspect log_archive log_export migrations"
     " own_password own_sessions password_links preview preview_other records revisions search".split()
 )
-)
 
 
 def pytest_collection_modifyitems(items):

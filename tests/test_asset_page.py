@@ -343,3 +343,17 @@ def test_an_address_that_no_database_takes_leads_to_nothing(cast):
     for act_of in ("switch", "seen", "trash", "move/end"):
         answer = ada.post(f"/admin/assets/%00/{act_of}", data={"csrf_token": token, "path": "a", "revision": "1"})
         assert answer.status_code == 404, act_of
+
+
+def test_where_a_sensitive_attribute_is_named_editors_are_not_told_what_readers_lack(sqlite_cast):
+    """Else a template that fails for one value would tell it, save by save (CWE-204)."""
+    house = sqlite_cast
+    make_attribute(house, "salary", "number", sensitive=True)
+    asset_id = make_asset(house, "payroll", '{"n": {{ user.attributes.salary }}}', editors=["others"])
+    carl, ada = house.signed_in("carl"), house.signed_in("ada")
+    page = f"/admin/assets/{asset_id}"
+
+    house.post_form(carl, page + "/examine", page=page)
+
+    assert "has no" not in carl.get(page).text and "for administrators alone" in carl.get(page).text
+    assert "user.attributes.salary" in ada.get(page).text and "they would get 500" in ada.get(page).text

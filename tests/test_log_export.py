@@ -122,3 +122,28 @@ def test_the_page_links_to_the_export_of_what_it_shows(house, admin):
 
     assert 'href="/admin/log/export.csv?person=ada"' in page
     assert 'href="/admin/log/export.jsonl?person=ada"' in page
+
+
+def test_slow_readers_leave_threads_for_everybody_else(house, admin):
+    add_rows(house, 3)
+    held = [admin.get("/admin/log/export.csv", buffered=False) for _ in range(2)]
+
+    refused = admin.get("/admin/log/export.csv")
+    assert refused.status_code == 503 and "Other exports are under way" in refused.text
+    assert len(house.log("log.exported")) == 2
+
+    held[0].close()  # Its reader went away without reading.
+    assert "token.issued" in admin.get("/admin/log/export.csv").text
+    assert "token.issued" in held[1].text
+    for _ in range(3):
+        assert "token.issued" in admin.get("/admin/log/export.csv").text
+
+
+def test_an_export_that_could_not_be_recorded_gives_its_turn_back(house, admin, monkeypatch):
+    from mintmark import log
+
+    with monkeypatch.context() as broken:
+        broken.setattr(log, "note", lambda *_, **__: 1 / 0)
+        for _ in range(3):
+            assert admin.get("/admin/log/export.csv").status_code == 500
+    assert admin.get("/admin/log/export.csv").status_code == 200

@@ -1,9 +1,12 @@
-"""Rows on their way out: what a filter leaves, oldest first, some at a time, each in a short transaction."""
+"""Rows on their way out: what a filter leaves, oldest first, some at a time, each in a short transaction.
+
+Rows are read by connections of their own, for an answer is read when its request is over.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Engine, Row, func, select
 
 from mintmark.models import LogRow, db
 from mintmark.records.filters import Filter
@@ -19,18 +22,21 @@ def last_id() -> int:
 
 
 def export_rows(wanted: Filter, *, up_to: int) -> Iterator[Row[Any]]:
-    """Yield the wanted rows up to an id, at most MAX_ROWS of them."""
+    """Return the wanted rows up to an id, at most MAX_ROWS of them, as they are asked for."""
     low, high = span_of(wanted)
     leading = next((name for name in ("person", "asset") if getattr(wanted, name) is not None), None)
     which = conditions(wanted, leading=leading)
     if leading is not None:
         which.append(getattr(LogRow, leading) == getattr(wanted, leading))
-    after, left = low - 1, MAX_ROWS
+    return _rows(db.engine, [*which, LogRow.id < high, LogRow.id <= up_to], after=low - 1)
+
+
+def _rows(engine: Engine, which: list[Any], *, after: int) -> Iterator[Row[Any]]:
+    left = MAX_ROWS
     while left > 0:
-        between = (LogRow.id > after, LogRow.id < high, LogRow.id <= up_to)
-        statement = select(*LogRow.__table__.columns).where(*which, *between).order_by(LogRow.id).limit(_CHUNK)
-        rows = db.session.execute(statement).all()
-        db.session.rollback()  # Nobody waits for a browser that reads slowly.
+        columns = select(*LogRow.__table__.columns).where(*which, LogRow.id > after)
+        with engine.connect() as connection:  # No transaction waits for a browser that reads slowly.
+            rows = connection.execute(columns.order_by(LogRow.id).limit(_CHUNK)).all()
         yield from rows[:left]
         left -= len(rows)
         if len(rows) < _CHUNK:

@@ -29,6 +29,7 @@ def asset(asset_id: str) -> str:
     row = listing.rows(Asset.id == kept.id)[0]
     revision = save.current_revision(kept)
     secret = db.session.get_one(Secret, revision.secret_id)
+    warnings = _warnings(kept, revision.definition, secret)
     return render_template(
         "admin/asset.html",
         asset=kept,
@@ -39,8 +40,9 @@ def asset(asset_id: str) -> str:
         url=f"{mint.settings.site_url}/{kept.path}",
         readers=readers_in_words(row.access, row.group_names),
         editors=sorted(row.group_names[group_id] for group_id in row.access["editors"]),
-        warnings=_warnings(kept, revision.definition, secret),
+        warnings=warnings,
         findings=kept.findings or [],
+        may_see_findings=may_administer() or all(each.code != "sensitive_attribute" for each in warnings),
         days=days(kept.id, now=mint.clock()),
         former=former.of_asset(kept.id, now=mint.clock()),
         lately=_shown_lately(kept.id),

@@ -3,19 +3,20 @@
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, stream_with_context, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from mintmark import log
 from mintmark.errors import InvalidFields
 from mintmark.models import writing
 from mintmark.records.exporting import MAX_ROWS, export_rows, last_id
-from mintmark.records.filters import OUTCOMES, Filter, read_filter
+from mintmark.records.filters import OUTCOMES, read_filter
 from mintmark.records.finding import Records, find_records, get_record
 from mintmark.records.naming import Names, detail_of, facts_of, names_of
 from mintmark.web.csv_text import csv_line
 from mintmark.web.forms import Form, shown
 from mintmark.web.occasion import occasion
+from mintmark.web.slow_answers import Turn
 
 bp = Blueprint("records", __name__, url_prefix="/admin/log")
 FIELDS = "event outcome person asset actor address code request since until".split()
@@ -87,23 +88,27 @@ def _export(form: str, lines: Any) -> ResponseReturnValue:
     except InvalidFields:
         asked: dict[str, Any] = {name: text for name, text in typed.items() if text}
         return redirect(url_for("records.records", **asked), 303)
-    up_to = last_id()
-    with writing():
-        log.note("log.exported", occasion(), detail={"form": form, "filter": wanted.named(), "up_to": up_to})
-    response = Response(stream_with_context(lines(wanted, up_to)), content_type=_TYPES[form])
+    turn, up_to = Turn(), last_id()
+    try:
+        with writing():
+            log.note("log.exported", occasion(), detail={"form": form, "filter": wanted.named(), "up_to": up_to})
+        response = turn.stream(lines(export_rows(wanted, up_to=up_to)), _TYPES[form])
+    except BaseException:
+        turn.end()
+        raise
     response.headers["Content-Disposition"] = f'attachment; filename="mintmark-log.{form}"'
     return response
 
 
-def _csv_lines(wanted: Filter, up_to: int) -> Iterator[str]:
+def _csv_lines(rows: Iterator[Any]) -> Iterator[str]:
     yield csv_line(log.COLUMNS)
-    for row in export_rows(wanted, up_to=up_to):
+    for row in rows:
         values = log.values_of(row)
         yield csv_line([*list(values.values())[:-1], row.detail])
 
 
-def _json_lines(wanted: Filter, up_to: int) -> Iterator[str]:
-    for row in export_rows(wanted, up_to=up_to):
+def _json_lines(rows: Iterator[Any]) -> Iterator[str]:
+    for row in rows:
         yield log.to_json(log.values_of(row)) + "\n"
 
 
