@@ -21,7 +21,8 @@ from mintmark import commands, errors, issue, log, sessions
 from mintmark.config import Settings, take_settings
 from mintmark.models import db, writing
 from mintmark.models.base import engine_options, is_unavailable, set_up_engine
-from mintmark.moment import iso
+from mintmark.moment import duration_in_words, iso
+from mintmark.readers import display_name_of
 from mintmark.web import asking, get_mint, pages, refusals, token
 from mintmark.web.csrf import FormRefused, csrf_token
 from mintmark.web.environ import REFUSED, Environ
@@ -74,9 +75,9 @@ def create_app(overrides: Mapping[str, str] | None = None, clock: Callable[[], f
     commands.init_app(app)
     _guard(app)
     app.jinja_env.globals.update(
-        csrf_token=csrf_token, rooms=rooms, is_fresh=is_fresh, may_administer=may_administer, iso=iso
-    )
-    app.jinja_env.globals["is_insecure"] = settings.is_exposed
+        csrf_token=csrf_token, rooms=rooms, is_fresh=is_fresh, may_administer=may_administer, iso=iso,
+        duration_in_words=duration_in_words, display_name_of=display_name_of, is_insecure=settings.is_exposed,
+    )  # fmt: skip
     wsgi: Any = app.wsgi_app
     if settings.trusted_proxies:
         wsgi = ProxyFix(wsgi, x_for=settings.trusted_proxies, x_proto=0, x_host=0, x_port=0, x_prefix=0)

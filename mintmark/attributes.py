@@ -14,7 +14,8 @@ from sqlalchemy import Text, case, cast, func, or_, select, update
 from mintmark import log, payload
 from mintmark.errors import FieldError, NotFound
 from mintmark.log import Occasion
-from mintmark.models import Asset, Attribute, Person, Revision, Site, db
+from mintmark.models import IS_CURRENT, Asset, Attribute, Person, Revision, Site, db
+from mintmark.models.base import find_by_id
 
 MAX_ATTRIBUTES = 200
 _NAMED = 5  # assets that a refusal names; of more it says so.
@@ -29,15 +30,17 @@ def declared() -> dict[str, str]:
     }
 
 
-def every() -> list[Attribute]:
-    """Return every declared attribute, by name; there are never many."""
-    return list(db.session.scalars(select(Attribute).order_by(Attribute.name)))
+def every(*, changed_by: str | None = None) -> list[Attribute]:
+    """Return every declared attribute, or those that `changed_by` may change, by name; there are never many."""
+    statement = select(Attribute).order_by(Attribute.name)
+    if changed_by is not None:
+        statement = statement.where(Attribute.changed_by == changed_by)
+    return list(db.session.scalars(statement))
 
 
 def get_attribute(name: str, *, is_locked: bool = False) -> Attribute:
     """Return a declared attribute; `is_locked`: as it is now, until the caller's transaction ends. Raises NotFound."""
-    what: dict[str, Any] = {"populate_existing": is_locked, "with_for_update": is_locked}
-    attribute = db.session.get(Attribute, name, **what) if "\x00" not in name else None
+    attribute = find_by_id(Attribute, name, is_locked=is_locked)
     if attribute is None:
         raise NotFound("There is no such attribute on this site.")
     return attribute
@@ -113,12 +116,11 @@ def _candidates(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield what may name the attribute: as it is, or spelled with escapes in a tag’s text."""
     template = cast(Revision.definition["template"].as_string(), Text)
     may_name = or_(template.contains(name, autoescape=True), template.contains("\\", autoescape=True))
-    is_current = (Revision.asset_id == Asset.id) & (Revision.number == Asset.revision)
     after = ""
     while True:
         chunk = select(Asset.id, Asset.path, case((may_name, Revision.definition)).label("definition"))
         rows = db.session.execute(
-            chunk.join(Revision, is_current).where(Asset.id > after).order_by(Asset.id).limit(AT_ONCE)
+            chunk.join(Revision, IS_CURRENT).where(Asset.id > after).order_by(Asset.id).limit(AT_ONCE)
         ).all()
         yield from ((row.path, row.definition) for row in rows if row.definition is not None)
         if len(rows) < AT_ONCE:

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from mintmark.fields import UNSEEN
 from mintmark.payload import Source
 
 MAX_ROWS = 200
 _MAX_PATH = 120
 _LAST_MOMENT = 253_402_300_799  # The end of the year 9999.
 _MOMENTS = frozenset({"exp", "nbf", "iat", "auth_time", "updated_at"})
-# Controls, and what turns the direction of a line or breaks it; joiners of emoji stay as they are.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]")
 _PLAIN = re.compile(r"[\w-]+")
 
 
@@ -54,7 +53,7 @@ def rows_of(
 
 def as_json(value: Any, *, indent: int | None = None) -> str:
     """Return JSON to look at; to parse it gives the very value."""
-    return _UNSEEN.sub(
+    return UNSEEN.sub(
         lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}",
         json.dumps(value, ensure_ascii=False, indent=indent),
     )

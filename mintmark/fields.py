@@ -21,6 +21,8 @@ ATTRIBUTE_TYPES = ("text", "number", "boolean", "list")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 # Unicode letters that show as nothing: Hangul fillers, Braille blank, combining grapheme joiner.
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")
+# Controls, and what turns the direction of a line, breaks or hides it; joiners of emoji stay as they are.
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]")
 
 
 def read_text(value: Any, field: str, *, longest: int = MAX_NAME, may_be_empty: bool = False) -> str:

@@ -4,8 +4,7 @@ Rule: a group that an asset names, be it in the trash, stays; so its readers are
 other people than its page says.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -14,7 +13,7 @@ from mintmark.errors import FieldError, NotFound
 from mintmark.fields import identifier_key
 from mintmark.log import Occasion
 from mintmark.models import Access, Asset, Group, Membership, Person, db
-from mintmark.models.base import new_id
+from mintmark.models.base import find_by_id, new_id
 
 _NAMED = 5  # assets that a refusal names; of more it says so.
 
@@ -31,8 +30,7 @@ def names_by_id() -> dict[str, str]:
 
 def get_group(group_id: str, *, is_locked: bool = False) -> Group:
     """Return a group; `is_locked`: as it is now, until the caller's transaction ends. Raises NotFound."""
-    what: dict[str, Any] = {"populate_existing": is_locked, "with_for_update": is_locked}
-    group = db.session.get(Group, group_id, **what) if "\x00" not in group_id else None
+    group = find_by_id(Group, group_id, is_locked=is_locked)
     if group is None:
         raise NotFound("There is no such group on this site.")
     return group
@@ -42,7 +40,7 @@ def see_name_is_free(name: str, *, but: str | None = None) -> None:
     """Raises FieldError where another group than `but` (an id) has this name, in whatever case."""
     other = db.session.scalar(select(Group.id).where(Group.name_key == identifier_key(name)))
     if other not in (None, but):
-        raise FieldError("is the name of another group", "name")
+        raise FieldError("belongs to another group", "name")
 
 
 def make(name: str, *, by: Occasion, group_id: str | None = None) -> Group:
@@ -88,13 +86,20 @@ def of_person(person_id: str) -> set[str]:
     return set(db.session.scalars(select(Membership.group_id).where(Membership.person_id == person_id)))
 
 
-def set_of_person(person_id: str, wanted: Iterable[str]) -> bool:
-    """Put a person into exactly these groups (ids); tell whether that changed anything."""
+def set_of_person(person_id: str, wanted: Iterable[str]) -> dict[str, list[str]]:
+    """Put a person into exactly these groups (ids); return what `moves` does, or nothing where nothing changed."""
     wanted, current = set(wanted), of_person(person_id)
     if gone := current - wanted:
         db.session.execute(delete(Membership).where(Membership.person_id == person_id, Membership.group_id.in_(gone)))
     db.session.add_all(Membership(person_id=person_id, group_id=group_id) for group_id in wanted - current)
-    return wanted != current
+    named = select(Group.id, Group.name).where(Group.id.in_(wanted ^ current))
+    return moves(wanted - current, current - wanted, {row.id: row.name for row in db.session.execute(named)})
+
+
+def moves(joined: Iterable[str], left: Iterable[str], names: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return `joined` and `left` by the names of the groups, for the log: groups decide who fetches and who edits."""
+    told = {"joined": sorted(names[each] for each in joined), "left": sorted(names[each] for each in left)}
+    return {name: groups for name, groups in told.items() if groups}
 
 
 def add_people(group: Group, usernames: Sequence[str], *, by: Occasion) -> int:
@@ -111,7 +116,7 @@ def add_people(group: Group, usernames: Sequence[str], *, by: Occasion) -> int:
     new = sorted(set(ids.values()) - set(db.session.scalars(members.where(Membership.person_id.in_(ids.values())))))
     join((person_id, group.id) for person_id in new)
     for person_id in new:
-        _note_membership(person_id, by)
+        _note_membership(person_id, {"joined": [group.name]}, by)
     return len(new)
 
 
@@ -120,12 +125,12 @@ def take_out(group: Group, person_id: str, *, by: Occasion) -> bool:
     if group.id not in of_person(person_id):
         return False
     leave([(person_id, group.id)])
-    _note_membership(person_id, by)
+    _note_membership(person_id, {"left": [group.name]}, by)
     return True
 
 
-def _note_membership(person_id: str, by: Occasion) -> None:
-    log.note("person.revised", by, person=person_id, detail={"fields": ["groups"]})
+def _note_membership(person_id: str, moved: dict[str, list[str]], by: Occasion) -> None:
+    log.note("person.revised", by, person=person_id, detail={"fields": ["groups"], **moved})
 
 
 def see_is_unnamed(group: Group) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from mintmark.assets.listing import fetchable
 from mintmark.assets.secrets import open_sealed
 from mintmark.errors import KeyUnusable, SealError
-from mintmark.models import Asset, Person, Revision, Secret, db
+from mintmark.models import IS_CURRENT, Asset, Person, Revision, Secret, db
 from mintmark.sealing import Sealer
 from mintmark.tokens import ALGORITHMS, Signer
 from mintmark.unverified import UnverifiedToken
@@ -64,7 +64,7 @@ def _secrets_of(assets: list[Asset]) -> dict[str, tuple[str, bytes]]:
     """Return asset → id of its present secret, and the secret as it is sealed."""
     statement: Any = (
         select(Asset.id, Secret.id, Secret.sealed)
-        .join(Revision, (Revision.asset_id == Asset.id) & (Revision.number == Asset.revision))
+        .join(Revision, IS_CURRENT)
         .join(Secret, Secret.id == Revision.secret_id)
         .where(Asset.id.in_([asset.id for asset in assets]))
     )

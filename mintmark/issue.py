@@ -18,7 +18,7 @@ from mintmark import payload
 from mintmark.assets.prepare import Prepared, PreparedAssets, load_prepared, template_fault
 from mintmark.config import Settings
 from mintmark.counts import keep_up
-from mintmark.errors import CannotIssue
+from mintmark.errors import CannotIssue, LimitReached
 from mintmark.log import Occasion, to_json
 from mintmark.models.base import queue_of
 from mintmark.models.wire import Wire
@@ -77,6 +77,12 @@ class Mint:
     def prepare(self, asset_id: str, revision: int) -> Prepared:
         """Return a revision of an asset, live or not, as it would issue now. Raises Busy."""
         return self._load(asset_id, revision)
+
+    def see_limit(self, asset: Prepared, reader: Reader, *, now: float) -> None:
+        """Count a request for a token. Raises LimitReached."""
+        wait = self.fuse.hit(self.settings.limit_tokens, reader.id, asset.id, now=now)
+        if wait is not None:
+            raise LimitReached(wait)
 
     def issue(
         self,

@@ -19,7 +19,7 @@ from mintmark.moment import iso
 EVENTS = {
     "token.issued": "a person, or a command for a person, got a token",
     "token.refused": "a known person was refused one (`code`: `not_a_reader`, `limit_reached`, `origin`)",
-    "token.failed": "the asset is set up so that this person gets none; `detail` is the diagnosis",
+    "token.failed": "the asset is set up so that this person gets none; the diagnosis says why",
     "person.signed_in": "a new session began",
     "person.sign_in_refused": "wrong name or password, or switched off; a name that nobody has is not kept",
     "person.signed_out": "a session ended by its person",

@@ -5,17 +5,17 @@ which nobody gets again. Whoever may take an administrator away holds the lock o
 first, so that of two at once the second sees what the first did.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, exists, insert, select, update
 
-from mintmark import groups, log, search
+from mintmark import groups, log, search, sessions
 from mintmark.errors import FieldError, NotFound
 from mintmark.fields import identifier_key, is_same, read_identifier
 from mintmark.log import Occasion
 from mintmark.models import PasswordLink, Person, Session, Site, db
-from mintmark.models.base import new_id
+from mintmark.models.base import find_by_id, new_id
 from mintmark.passwords import hash_password
 
 FIELDS = "username email first_name last_name display_name is_admin live roles permissions attributes".split()
@@ -34,7 +34,7 @@ def find_person(username: str) -> Person | None:
 
 def lock_person(person_id: str) -> Person | None:
     """Return a person as they are now, locked until the caller's transaction ends."""
-    return db.session.get(Person, person_id, populate_existing=True, with_for_update=True)
+    return find_by_id(Person, person_id, is_locked=True)
 
 
 def get_locked(person_id: str) -> Person:
@@ -44,7 +44,7 @@ def get_locked(person_id: str) -> Person:
     administrator do so one after the other, and neither waits for the other for ever.
     """
     db.session.execute(select(Site.id).with_for_update())
-    person = lock_person(person_id) if "\x00" not in person_id else None
+    person = lock_person(person_id)
     if person is None:
         raise NotFound("There is no such person on this site.")
     return person
@@ -110,10 +110,12 @@ def _entry(person_id: str, values: dict[str, Any]) -> search.Entry:
     return search.Entry(person_id, identifier_key(values["username"]), texts)
 
 
-def revise(person: Person, values: dict[str, Any], *, by: Occasion, also: Sequence[str] = ()) -> list[str]:
+def revise(
+    person: Person, values: dict[str, Any], *, by: Occasion, moved: Mapping[str, list[str]] | None = None
+) -> list[str]:
     """Change the given fields of a person; return the names of those that were different. Raises FieldError.
 
-    `also` names what the caller changed itself (an import puts many people into groups at once), for the log.
+    `moved` is what `groups.moves` says where the caller did that itself: an import moves many people at once.
     Who is switched off, or is made or unmade administrator, is signed out everywhere (ASVS 7.2.4, 7.4.2),
     and a link to set a password made before is dead.
     """
@@ -126,16 +128,16 @@ def revise(person: Person, values: dict[str, Any], *, by: Occasion, also: Sequen
         setattr(person, name, values[name])
     if "username" in changed:
         person.username_key = identifier_key(person.username)
-    if "groups" in values and groups.set_of_person(person.id, values["groups"]):
-        changed.append("groups")
+    moved = groups.set_of_person(person.id, values["groups"]) if "groups" in values else moved
+    changed += ["groups"] if moved else []
     if _SEARCHED & set(changed):
         search.index(search.PERSON, [_entry(person.id, {name: getattr(person, name) for name in _SEARCHED})])
-    changed += also
     if {"live", "is_admin"} & set(changed):
-        end_sessions(person.id, now=by.now)
+        sessions.end_of_people([person.id], now=by.now)
         end_links([person.id])
     if changed:
-        log.note("person.revised", by, person=person.id, detail={"fields": changed})
+        rights = {name: values[name] for name in ("is_admin", "live") if name in changed}
+        log.note("person.revised", by, person=person.id, detail={"fields": changed, **rights, **(moved or {})})
     return changed
 
 
@@ -148,24 +150,17 @@ def set_password_hash(person: Person, password_hash: str, *, by: Occasion) -> No
     """Set a password that was hashed before, so that no transaction waits for the work; links to set one are dead."""
     person.password_hash = password_hash
     end_links([person.id])
-    end_sessions(person.id, now=by.now)
+    sessions.end_of_people([person.id], now=by.now)
     log.note("person.password_set", by, person=person.id)
 
 
 def switch_off(person_ids: Sequence[str], *, by: Occasion) -> None:
     """Switch off live people and end their sessions, in few statements; at most some thousands at once."""
     db.session.execute(update(Person).where(Person.id.in_(person_ids)).values(live=False))
-    live = Session.person_id.in_(person_ids) & Session.ended_at.is_(None)
-    db.session.execute(update(Session).where(live).values(ended_at=int(by.now)))
+    sessions.end_of_people(person_ids, now=by.now)
     end_links(person_ids)
     for person_id in person_ids:
-        log.note("person.revised", by, person=person_id, detail={"fields": ["live"]})
-
-
-def end_sessions(person_id: str, *, now: float) -> None:
-    """End every session of a person."""
-    live = (Session.person_id == person_id) & Session.ended_at.is_(None)
-    db.session.execute(update(Session).where(live).values(ended_at=int(now)))
+        log.note("person.revised", by, person=person_id, detail={"fields": ["live"], "live": False})
 
 
 def end_links(person_ids: Sequence[str]) -> None:
@@ -188,6 +183,6 @@ def erase(person: Person, *, by: Occasion) -> None:
     groups.set_of_person(person.id, ())
     search.forget(search.PERSON, [person.id])
     end_links([person.id])
-    end_sessions(person.id, now=by.now)
+    sessions.end_of_people([person.id], now=by.now)
     db.session.execute(update(Session).where(Session.person_id == person.id).values(address=None, device=None))
     log.note("person.erased", by, person=person.id)

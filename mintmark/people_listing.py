@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, exists, func, select
 
 from mintmark import search
-from mintmark.models import Access, Asset, Group, LogRow, Membership, Person, Session, db
+from mintmark.models import Access, Asset, Group, Membership, Person, db
 
 PAGE_SIZE = 50
 MANY = 1_000
@@ -141,20 +141,3 @@ def assets_of_group(group_id: str) -> tuple[list[tuple[Asset, list[str]]], bool]
     for asset_id, kind in db.session.execute(access.order_by(Access.kind.desc())):
         kinds[asset_id].append(kind)
     return [(asset, kinds[asset.id]) for asset in assets[:PAGE_SIZE]], len(assets) > PAGE_SIZE
-
-
-def count_sessions(person_id: str, *, used_after: int, signed_in_after: int) -> int:
-    """Count the live sessions of a person."""
-    statement = select(func.count()).where(
-        Session.person_id == person_id,
-        Session.ended_at.is_(None),
-        Session.last_used_at > used_after,
-        Session.signed_in_at > signed_in_after,
-    )
-    return db.session.scalar(statement) or 0
-
-
-def latest_rows(person_id: str, *, most: int = 20) -> list[LogRow]:
-    """Return the newest rows of the log about a person."""
-    statement = select(LogRow).where(LogRow.person == person_id).order_by(LogRow.id.desc()).limit(most)
-    return list(db.session.scalars(statement))

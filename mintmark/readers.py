@@ -54,12 +54,17 @@ def readers_in_words(definition: Mapping[str, Any], group_names: Mapping[str, st
     return "people in " + " and ".join(groups) if groups else "nobody but administrators"
 
 
+def display_name_of(display_name: str | None, first_name: str | None, last_name: str | None, username: str) -> str:
+    """Return by which name somebody is shown, on pages and in tokens."""
+    return display_name or " ".join(filter(None, (first_name, last_name))) or username
+
+
 def user_context(person: Mapping[str, Any], groups: Iterable[str]) -> dict[str, Any]:
     """Return `user` as templates see it (plain data, never rows)."""
-    names = [name for name in (person["first_name"], person["last_name"]) if name]
+    names = (person[name] for name in ("display_name", "first_name", "last_name", "username"))
     return {
         **person,
-        "display_name": person["display_name"] or " ".join(names) or person["username"],
+        "display_name": display_name_of(*names),
         "groups": sorted(groups),
     }
 

@@ -5,9 +5,10 @@ The two time limits are computed here, once, for the page's door and for the tok
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, select, true, update
 
 from mintmark import log
 from mintmark.config import Settings
@@ -36,8 +37,7 @@ def begin(person: Person, *, now: float, address: str | None, device: str, reque
 
 def end(session_id: str, *, now: float) -> None:
     """End one session; nothing happens where it has ended."""
-    live = (Session.id == session_id) & Session.ended_at.is_(None)
-    db.session.execute(update(Session).where(live).values(ended_at=int(now)))
+    _end(Session.id == session_id, now)
 
 
 def find_person_in_session(session_id: str, *, now: float, settings: Settings) -> tuple[Person, Session] | None:
@@ -55,8 +55,13 @@ def list_live(person_id: str, *, now: float, settings: Settings) -> tuple[list[S
     """Return the live sessions of a person, those used last first, at most MOST_LISTED, and how many there are."""
     those = (Session.person_id == person_id, *_is_live(now, settings))
     statement = select(Session).where(*those).order_by(Session.last_used_at.desc(), Session.id).limit(MOST_LISTED)
-    amount = db.session.scalar(select(func.count()).select_from(Session).where(*those))
-    return list(db.session.scalars(statement)), amount or 0
+    return list(db.session.scalars(statement)), count_live(person_id, now=now, settings=settings)
+
+
+def count_live(person_id: str, *, now: float, settings: Settings) -> int:
+    """Count the live sessions of a person."""
+    statement = select(func.count()).where(Session.person_id == person_id, *_is_live(now, settings))
+    return db.session.scalar(statement) or 0
 
 
 def handle_of(session_id: str) -> str:
@@ -66,10 +71,8 @@ def handle_of(session_id: str) -> str:
 
 def end_by_handle(person_id: str, handle: str, *, by: Occasion) -> bool:
     """End one session of a person, named by its handle; tell whether there was one."""
-    live = (Session.person_id == person_id) & Session.ended_at.is_(None)
-    found = next(
-        (each for each in db.session.scalars(select(Session.id).where(live)) if handle_of(each) == handle), None
-    )
+    ids = db.session.scalars(select(Session.id).where(Session.person_id == person_id, Session.ended_at.is_(None)))
+    found = next((each for each in ids if handle_of(each) == handle), None)
     return found is not None and _end_those(person_id, Session.id == found, by) == 1
 
 
@@ -78,11 +81,25 @@ def end_others(person_id: str, kept_id: str, *, by: Occasion) -> int:
     return _end_those(person_id, Session.id != kept_id, by)
 
 
+def end_all(person_id: str, *, by: Occasion) -> int:
+    """End every session of a person; return how many there were."""
+    return _end_those(person_id, true(), by)
+
+
 def _end_those(person_id: str, those: ColumnElement[bool], by: Occasion) -> int:
-    live = (Session.person_id == person_id) & Session.ended_at.is_(None)
-    ended: Any = db.session.execute(update(Session).where(live, those).values(ended_at=int(by.now)))
-    if ended.rowcount:
-        log.note("person.sessions_ended", by, person=person_id, detail={"amount": ended.rowcount})
+    amount = _end((Session.person_id == person_id) & those, by.now)
+    if amount:
+        log.note("person.sessions_ended", by, person=person_id, detail={"amount": amount})
+    return amount
+
+
+def end_of_people(person_ids: Sequence[str], *, now: float) -> None:
+    """End every session of these people, for an act that the log names already."""
+    _end(Session.person_id.in_(person_ids), now)
+
+
+def _end(those: ColumnElement[bool], now: float) -> int:
+    ended: Any = db.session.execute(update(Session).where(those, Session.ended_at.is_(None)).values(ended_at=int(now)))
     return int(ended.rowcount)
 
 

@@ -22,18 +22,18 @@
     const ends = Date.now() + Number(line.dataset.expiresIn) * 1000;
     const left = document.createElement("span");
     left.setAttribute("role", "timer");
-    line.append(left);
+    (line.querySelector(":scope > span") ?? line).append(" ", left);
 
     function show() {
       const seconds = Math.max(0, Math.ceil((ends - Date.now()) / 1000));
       if (seconds === 0) {
         left.setAttribute("role", "status");
-        left.textContent = "Expired";
+        left.textContent = "· Expired";
         line.className = "state state-off";
         line.querySelector("svg").replaceChildren(bar());
         return;
       }
-      left.textContent = isStill ? "" : `${words(seconds)} left`;
+      left.textContent = isStill ? "" : `· ${words(seconds)} left`;
       setTimeout(show, 500);
     }
     show();

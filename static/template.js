@@ -81,12 +81,8 @@
     const place = make("button", "place", `Line ${line}, column ${column}`);
     place.type = "button";
     place.addEventListener("click", () => goTo(line, column));
-    item.append(place, ": ", ...withCode(reason), ". ");
-    if (hint) {
-      const aside = make("span", "aside");
-      aside.append(...withCode(hint));
-      item.append(aside);
-    }
+    const words = hint ? `${reason}; ${hint}` : reason;
+    item.append(place, ": ", ...withCode(words), words.endsWith("?") ? "" : ".");
     return item;
   }
 
@@ -184,6 +180,7 @@
   }
 
   area.addEventListener("input", (event) => {
+    document.getElementById("template-checked")?.remove(); // It spoke of another text.
     wait();
     if (event.inputType?.startsWith("insert") && event.inputType !== "insertFromPaste") offer();
     else if (!list.hidden) offer();

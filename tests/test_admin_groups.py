@@ -46,7 +46,7 @@ def test_a_name_that_cannot_be_a_groups_is_refused_with_what_was_typed(house, ad
 
     for name, words in (
         ("", "Name is empty"),
-        ("STAFF", "is the name of another group"),
+        ("STAFF", "belongs to another group"),
         (" x", "white space"),
         ("a\x00", "no text"),
     ):
@@ -144,7 +144,7 @@ def test_people_are_put_in_by_their_names_or_nobody_is(house, ada):
     assert empty.status_code == 422
     assert (done.status_code, again.status_code) == (303, 303)
     assert members_of(house, staff) == ["ben", "cleo"]
-    assert [row["detail"] for row in house.log("person.revised")] == ['{"fields":["groups"]}'] * 2
+    assert [row["detail"] for row in house.log("person.revised")] == ['{"fields":["groups"],"joined":["staff"]}'] * 2
 
 
 @pytest.mark.both_databases

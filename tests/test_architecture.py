@@ -168,9 +168,7 @@ def test_every_module_is_one_room():
 
 
 def test_every_module_opens_with_its_job():
-    assert [
-        m for m, path in MODULES.items() if not (ast.get_docstring(tree_of(path)) or "").strip()
-    ] == []
+    assert [m for m, path in MODULES.items() if not (ast.get_docstring(tree_of(path)) or "").strip()] == []
 
 
 def test_readme_lists_every_event_and_command(sqlite_house):

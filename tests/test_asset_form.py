@@ -237,7 +237,7 @@ def post_new(ada, typed):
     return ada.post(NEW, data=sent({name: value for name, value in fields.items() if typed.get(name, "") is not None}))
 
 
-SECRET_LABELS = {"secret": "Secret", "secret_encoding": "How it is written"}
+SECRET_LABELS = {"secret": "Secret", "secret_encoding": "How the secret is written"}
 CHOSEN = {"algorithm", "secret_encoding", "reader_groups", "editor_groups"}  # What is no choice cannot be shown again.
 
 
@@ -553,8 +553,9 @@ def test_who_comes_second_gets_both_texts_and_loses_nothing(ada):
     assert (answer.status_code, asset_row(ada.house, "rich")["revision"]) == (409, 2)
     assert "Bea <b>" in page.texts["bdi"] and "Revision 2 was saved" in page.text
     assert theirs in page.texts["code"]
-    assert ' "by": "bea"}' in page.texts["del"] and ' "by": "</pre>ada"}' in page.texts["ins"]
-    assert "Mine" in page.texts["ins"] and "90" in page.texts["del"] and "yes" in page.texts["ins"]
+    said = " ".join(page.text.split())
+    assert 'Now: "by": "bea"}' in said and 'Yours: "by": "</pre>ada"}' in said
+    assert "Yours: Mine" in said and "Now: 90" in said and "Yours: yes" in said
 
     # And the form holds mine, on top of what stands now, so that saving again is deliberate.
     again = fields_of(answer)

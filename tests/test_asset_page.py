@@ -109,7 +109,7 @@ def test_a_look_that_is_cut_short_says_so(cast):
     asset_id = make_asset(cast, "a", SURNAME)
     with cast.app.app_context(), writing():
         asset = db.session.get(Asset, asset_id)
-        found = keeping.look(asset, sealer=cast.mint.settings.sealer, now=0, site_url="", time_limit=0)
+        found = keeping.look(cast.mint.prepare(asset.id, asset.revision), now=0, site_url="", time_limit=0)
         keeping.keep(asset, asset.revision, found, by=cast.by())
         assert [(each["code"], each["is_error"]) for each in asset.findings] == [("cut_short", False)]
         assert "first 0 readers" in asset.findings[0]["words"] and asset.failing == 0
@@ -119,7 +119,7 @@ def test_an_asset_without_any_token_counts_as_failing(cast):
     asset_id = make_asset(cast, "a")
     with cast.app.app_context(), writing():
         asset = db.session.get(Asset, asset_id)
-        found = keeping.look(asset, sealer=cast.mint.settings.sealer, now=0, site_url="")
+        found = keeping.look(cast.mint.prepare(asset.id, asset.revision), now=0, site_url="")
         broken = type(found)(0, 0, False, (type_of_finding("template_refused"),), ())
         keeping.keep(asset, asset.revision, broken, by=cast.by())
         assert asset.failing == 1
@@ -135,7 +135,7 @@ def test_what_was_found_about_an_older_revision_is_not_kept(cast):
     asset_id = make_asset(cast, "a")
     with cast.app.app_context(), writing():
         asset = db.session.get(Asset, asset_id)
-        found = keeping.look(asset, sealer=cast.mint.settings.sealer, now=0, site_url="")
+        found = keeping.look(cast.mint.prepare(asset.id, asset.revision), now=0, site_url="")
         keeping.keep(asset, 0, found, by=cast.by())
         assert asset.examined_at is None
 
@@ -263,7 +263,7 @@ def test_tokens_of_the_last_days_stand_in_a_picture_and_in_numbers(cast):
     page = shown(cast.signed_in("ada"), f"/admin/assets/{asset_id}")
     assert "7 tokens issued, 2 refused, 1 failed." in words_of(page)
     assert len(page.all("rect")) == 3 and "99" not in page.text
-    assert page.one("svg", role="img")["aria-label"].startswith("Tokens by the day")
+    assert page.one("svg", role="img")["aria-label"] == "Tokens of the last 30 days"
 
 
 def test_the_last_failures_say_for_whom_why_and_under_which_number(cast):

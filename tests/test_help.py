@@ -8,7 +8,6 @@ import pytest
 from mintmark import payload
 from mintmark.payload import values
 from mintmark.web import help_tables
-from mintmark.web.help import MAX_ATTRIBUTES
 from tests.making import make_asset, make_attribute, make_group, make_person
 from tests.test_pages import HOSTILE, Page
 
@@ -134,17 +133,6 @@ def test_without_attributes_the_page_says_who_declares_them(sqlite_house, ben):
         page = help_of(client)
         assert "None is declared yet" in page.text
         assert ("Declare the first" in page.text) == may_declare
-
-
-def test_only_so_many_attributes_are_listed(sqlite_house, ben, monkeypatch):
-    monkeypatch.setattr("mintmark.web.help.MAX_ATTRIBUTES", 2)
-    assert MAX_ATTRIBUTES == 200
-    for name in ("a", "b", "c"):
-        make_attribute(sqlite_house, name)
-    page = help_of(ben)
-
-    assert "user.attributes.b" in page.texts["code"] and "user.attributes.c" not in page.texts["code"]
-    assert "the first 2; there are more" in page.text
 
 
 def test_hostile_labels_are_shown_as_text(sqlite_house, ben):

@@ -10,7 +10,8 @@ from sqlalchemy import event
 from mintmark import groups
 from mintmark.assets import moves, save
 from mintmark.assets.definition import FIELDS
-from mintmark.assets.differences import LABELS, in_words, template_lines, visible
+from mintmark.assets.differences import template_lines
+from mintmark.assets.in_words import LABELS, in_words, visible
 from mintmark.assets.secrets import read_secret
 from mintmark.models import db, writing
 from tests.conftest import SECRET

@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, func, select, text
 from mintmark.models import Asset, db
 
 MOST = 1_000  # Above that, how many more makes no difference to what is to be done.
-_KEPT = Asset.trashed_at.is_(None)
-# The words of the indexes in models/assets.py. `show=KIND` is the list of them.
+KEPT = Asset.trashed_at.is_(None)
+# Spelled as the conditions of the indexes in models/assets.py are; mintmark/assets/picks.py lists each kind.
 KINDS: dict[str, ColumnElement[bool]] = {
     "failing": Asset.failing > text("0"),
     "unseen": Asset.unseen_since.is_not(None),
@@ -21,9 +21,9 @@ KINDS: dict[str, ColumnElement[bool]] = {
 def amounts() -> dict[str, int]:
     """Return how many assets are of each kind, MOST + 1 standing for any more; `shared` are secrets, not assets."""
     # In the order of paths, which makes SQLite take the index of each kind and no other.
-    each = {kind: select(Asset.path).where(condition, _KEPT).order_by(Asset.path) for kind, condition in KINDS.items()}
+    each = {kind: select(Asset.path).where(condition, KEPT).order_by(Asset.path) for kind, condition in KINDS.items()}
     columns = [_counted(some).label(kind) for kind, some in each.items()]
-    shared = select(Asset.fingerprint).where(_KEPT).group_by(Asset.fingerprint).having(func.count() > 1)
+    shared = select(Asset.fingerprint).where(KEPT).group_by(Asset.fingerprint).having(func.count() > 1)
     row = db.session.execute(select(*columns, _counted(shared).label("shared"))).one()
     return dict(row._mapping)
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mintmark import payload, tokens
-from mintmark.assets.params import PARAM_VALUE
+from mintmark.assets.params import PARAM_NAME, PARAM_VALUE
 from mintmark.errors import FieldError, InvalidFields
 from mintmark.fields import (
     identifier_key,
@@ -28,7 +28,6 @@ from mintmark.paths import read_path
 
 MIN_LIFETIME, MAX_LIFETIME, MAX_BACKDATE = 10, 31_536_000, 60
 MAX_PARAMS, MAX_ORIGINS, MAX_GROUPS = 8, 50, 100
-_PARAM_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
 _HOST = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\]", re.ASCII
 )
@@ -102,6 +101,11 @@ def read_origin(value: Any) -> str:
     return text
 
 
+def read_asset_path(value: Any) -> str:
+    """Return the path that somebody entered for an asset. Raises FieldError."""
+    return read_path(read_text(value, "path", longest=2_000, may_be_empty=True))
+
+
 def _lifetime(value: Any) -> int | None:
     return None if value is None else read_whole(value, "lifetime", MIN_LIFETIME, MAX_LIFETIME)
 
@@ -168,7 +172,7 @@ def _params(value: Any) -> list[dict[str, Any]]:
 def _param(value: Any) -> dict[str, Any]:
     param = read_object(value, "params")
     name = param.get("name")
-    if not isinstance(name, str) or not _PARAM_NAME.fullmatch(name):
+    if not isinstance(name, str) or not PARAM_NAME.fullmatch(name):
         raise FieldError("each takes a name of letters, digits and “_” that starts with a letter", "params")
     if unknown := set(param) - {"name", "one_of"}:
         raise FieldError(f"“{sorted(unknown)[0][:40]}” is no field of a parameter", "params")
@@ -204,7 +208,7 @@ def _groups_reader(group_ids: Mapping[str, str], may_be_everyone: bool) -> Calla
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
-    "path": lambda value: read_path(read_text(value, "path", longest=2_000, may_be_empty=True)),
+    "path": read_asset_path,
     "name": lambda value: read_text(value, "name"),
     "algorithm": lambda value: tokens.read_algorithm(read_text(value, "algorithm")),
     "headers": _headers,

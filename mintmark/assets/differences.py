@@ -1,44 +1,21 @@
 """What differs between two revisions of an asset, as people read it: the template by lines, the rest in words.
 
-Rule: a secret is never shown, nor anything made of it. Characters that turn or hide text are
-shown by their code, so that a difference cannot read otherwise than it is (CVE-2021-42574).
+Rule: a secret is never shown, nor anything made of it.
 """
 
-import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any, Literal
+from typing import Literal
 
+from mintmark.assets.in_words import SECRET, in_words, label_of, visible
 from mintmark.fields import is_same
 from mintmark.models import Revision
 
-SECRET = "secret"  # noqa: S105 — the name of a field.
-# field of a definition → its label; held to the fields that there are by a test.
-LABELS = {
-    "path": "Path",
-    "name": "Name",
-    "template": "Template",
-    "algorithm": "Algorithm",
-    SECRET: "Secret",
-    "headers": "Headers",
-    "lifetime": "Lifetime",
-    "backdate": "Backdate",
-    "claims": "Claims of the site",
-    "readers": "Readers",
-    "editors": "Editors",
-    "origins": "Origins",
-    "answer": "Answer",
-    "params": "Parameters",
-    "live": "State",
-}
 _CONTEXT = 3
 _MOST_PAIRS = 250_000  # of lines that are compared with each other; beyond that all were replaced.
 _MOST_SAME = 10_000  # of these pairs that are the same: each may be looked at once for every line.
-_UNSEEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
-_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +66,6 @@ def difference(before: Revision, after: Revision, group_names: Mapping[str, str]
     return Difference(changes, SECRET in names, lines)
 
 
-def label_of(name: str) -> str:
-    """Return what a field is called on screen."""
-    return LABELS.get(name, name)
-
-
 def template_lines(before: str, after: str) -> list[Line]:
     """Return the lines that differ between two texts, with some around them."""
     one, other = before.split("\n"), after.split("\n")
@@ -103,23 +75,6 @@ def template_lines(before: str, after: str) -> list[Line]:
     middle = [*_compared(one[start : len(one) - end], other[start : len(other) - end])]
     shown = [*_kept(head, last=True), *middle, *_kept(tail, last=False)]
     return [Line(line.kind, visible(line.text)) for line in shown]
-
-
-def visible(text: str) -> str:
-    """Return text with what turns or hides it shown by its code; tabs and line ends stay."""
-    return _UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
-
-
-def in_words(name: str, value: Any, group_names: Mapping[str, str]) -> str:
-    """Say in words what the value of a field is."""
-    if name in ("readers", "editors"):
-        return visible(_groups_in_words(value, group_names))
-    say = _WORDS.get(name)
-    if say is not None and value is not None:
-        return visible(say(value))
-    if name == "lifetime":
-        return "never expires"
-    return visible(value if isinstance(value, str) else _json(value))
 
 
 def _count_same(one: Sequence[str], other: Sequence[str]) -> int:
@@ -166,52 +121,3 @@ def _kept(lines: Sequence[str], *, last: bool) -> list[Line]:
 
 def _gap(count: int) -> Line:
     return Line("gap", f"{count} lines that are the same")
-
-
-def _groups_in_words(value: Any, names: Mapping[str, str]) -> str:
-    if value == "everyone":
-        return "anybody who is signed in"
-    return ", ".join(sorted(names.get(each, "a group that is gone") for each in value or ())) or (
-        "nobody but administrators"
-    )
-
-
-def duration(seconds: int) -> str:
-    """Say 5400 as “1 hour 30 minutes”."""
-    pieces = []
-    for size, unit in _UNITS:
-        count, seconds = divmod(seconds, size)
-        if count:
-            pieces.append(f"{count} {unit}{'s' if count != 1 else ''}")
-    return " ".join(pieces) or "0 seconds"
-
-
-def _answer_in_words(answer: Mapping[str, Any]) -> str:
-    methods = " and ".join(answer["methods"])
-    if answer["form"] == "raw":
-        return f"the token itself, to {methods}"
-    beside = f", beside it {_json(answer['beside'])}" if answer["beside"] else ""
-    return f"JSON with the token in “{answer['field']}”{beside}, to {methods}"
-
-
-def _params_in_words(params: Sequence[Mapping[str, Any]]) -> str:
-    return "; ".join(
-        f"{param['name']}, one of {', '.join(param['one_of'])}" if "one_of" in param else param["name"]
-        for param in params
-    )
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-_WORDS: dict[str, Any] = {
-    "lifetime": duration,
-    "backdate": duration,
-    "claims": lambda switches: ", ".join(name for name, is_on in switches.items() if is_on) or "none",
-    "origins": lambda origins: ", ".join(origins) or "none",
-    "headers": lambda headers: "; ".join(f"{name}: {value}" for name, value in headers.items()) or "none",
-    "answer": _answer_in_words,
-    "params": lambda params: _params_in_words(params) or "none",
-    "live": lambda is_live: "live" if is_live else "switched off",
-}

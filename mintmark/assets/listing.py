@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, exists, or_, select
 
-from mintmark.models import Access, Asset, Group, Membership, Person, Revision, Secret, db
+from mintmark.models import IS_CURRENT, Access, Asset, Group, Membership, Person, Revision, Secret, db
 
 PAGE_SIZE = 50
 
@@ -15,7 +15,7 @@ def fetchable(person: Person, *, after: str = "") -> tuple[list[tuple[Asset, dic
     """Return a page of the live assets that a person may fetch, with definitions, and whether more follow."""
     statement = (
         select(Asset, Revision.definition)
-        .join(Revision, (Revision.asset_id == Asset.id) & (Revision.number == Asset.revision))
+        .join(Revision, IS_CURRENT)
         .where(Asset.live, Asset.trashed_at.is_(None), Asset.path > after)
         .order_by(Asset.path)
         .limit(PAGE_SIZE + 1)
@@ -43,11 +43,7 @@ class Row:
 
 def rows(which: ColumnElement[bool]) -> list[Row]:
     """Return the assets of a condition that holds for few, in no order. Two statements."""
-    statement = (
-        select(Asset, Revision.at)
-        .join(Revision, (Revision.asset_id == Asset.id) & (Revision.number == Asset.revision))
-        .where(which)
-    )
+    statement = select(Asset, Revision.at).join(Revision, IS_CURRENT).where(which)
     found = {asset.id: Row(asset, at, _access(asset), {}) for asset, at in db.session.execute(statement)}
     groups = (
         select(Access.asset_id, Access.kind, Group.id, Group.name)
@@ -81,7 +77,7 @@ def kept() -> Iterator[Kept]:
     while True:
         statement = (
             select(Asset.id, Asset.live, Asset.path, Revision, Secret)
-            .join(Revision, (Revision.asset_id == Asset.id) & (Revision.number == Asset.revision))
+            .join(Revision, IS_CURRENT)
             .join(Secret, Secret.id == Revision.secret_id)
             .where(Asset.trashed_at.is_(None), Asset.path > after)
             .order_by(Asset.path)

@@ -7,6 +7,7 @@ from typing import Any
 from mintmark.assets.prepare import Prepared
 from mintmark.errors import BadParameters
 
+PARAM_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
 PARAM_VALUE = re.compile(r"[A-Za-z0-9._~:@/-]{1,200}", re.ASCII)
 
 

@@ -1,28 +1,20 @@
 """Flat lists of assets: what a word finds, and the few that need somebody's eye, in pages.
 
 Rule: each list is read in the order of an index of its own (mintmark/models/assets.py), beginning
-behind the last one seen, so that it costs the same among a hundred thousand as among ten. The
-conditions are spelled as those of the indexes are.
+behind the last one seen, so that it costs the same among a hundred thousand as among ten.
 """
 
 from typing import Any
 
-from sqlalchemy import Text, and_, cast, func, literal_column, or_, select
+from sqlalchemy import Text, and_, cast, func, or_, select
 
 from mintmark import search
+from mintmark.assets.attention import KEPT, KINDS
 from mintmark.assets.listing import PAGE_SIZE
 from mintmark.assets.reach import Reach
 from mintmark.models import Asset, db
 
-_BY_PATH: dict[str, Any] = {
-    "off": ~Asset.live,
-    "endless": Asset.lifetime.is_(None),
-    "weak": Asset.weak,
-    "failing": Asset.failing > literal_column("0"),
-    "unseen": Asset.unseen_since.is_not(None),
-}
-SHOWN = (*_BY_PATH, "shared", "trash")
-_KEPT = Asset.trashed_at.is_(None)
+SHOWN = (*KINDS, "shared", "trash")
 
 
 def pick(show: str, after: str, reach: Reach, *, limit: int = PAGE_SIZE) -> tuple[list[str], str | None]:
@@ -31,7 +23,7 @@ def pick(show: str, after: str, reach: Reach, *, limit: int = PAGE_SIZE) -> tupl
         return _page(_shared(after, reach), limit)
     if show == "trash":
         return _page(_trash(after, reach), limit)
-    statement = select(Asset.id, Asset.path).where(_KEPT, _BY_PATH[show], Asset.path > after, reach.condition())
+    statement = select(Asset.id, Asset.path).where(KEPT, KINDS[show], Asset.path > after, reach.condition())
     return _page(statement.order_by(Asset.path), limit)
 
 
@@ -59,7 +51,7 @@ def _shared(after: str, reach: Reach) -> Any:
     fingerprint, _, path = after.partition(" ")
     several = (
         select(Asset.fingerprint)
-        .where(_KEPT, Asset.fingerprint >= fingerprint)
+        .where(KEPT, Asset.fingerprint >= fingerprint)
         .group_by(Asset.fingerprint)
         .having(func.count() > 1)
         .order_by(Asset.fingerprint)
@@ -67,7 +59,7 @@ def _shared(after: str, reach: Reach) -> Any:
     )
     behind = or_(Asset.fingerprint > fingerprint, and_(Asset.fingerprint == fingerprint, Asset.path > path))
     statement = select(Asset.id, Asset.fingerprint + " " + Asset.path)
-    statement = statement.where(_KEPT, Asset.fingerprint.in_(several), behind, reach.condition())
+    statement = statement.where(KEPT, Asset.fingerprint.in_(several), behind, reach.condition())
     return statement.order_by(Asset.fingerprint, Asset.path)
 
 

@@ -6,7 +6,7 @@ others are passed over; whoever edits many meets one of them soon in any order.
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, exists, select, true
+from sqlalchemy import ColumnElement, Select, exists, select, true
 
 from mintmark.models import Access, Asset, Membership, Person, db
 
@@ -45,18 +45,22 @@ class Reach:
 EVERYTHING = Reach(None)
 
 
+def edited_by(person: Person) -> Select[str]:
+    """Ask for the ids of the assets that somebody edits as a member of a group; one comes again for each such group."""
+    return (
+        select(Asset.id)
+        .join(Access, (Access.asset_id == Asset.id) & (Access.kind == "editor"))
+        .join(Membership, Membership.group_id == Access.group_id)
+        .where(Membership.person_id == person.id, Asset.trashed_at.is_(None))
+    )
+
+
 def reach_of(person: Person) -> Reach:
     """Return what somebody sees: everything as an administrator, else what they edit that is not in the trash."""
     if person.is_admin:
         return EVERYTHING
-    statement = (
-        select(Asset.id, Asset.path, Asset.name)
-        .join(Access, (Access.asset_id == Asset.id) & (Access.kind == "editor"))
-        .join(Membership, Membership.group_id == Access.group_id)
-        .where(Membership.person_id == person.id, Asset.trashed_at.is_(None))
-        .limit(FEW + 1)
-    )
-    found = db.session.execute(statement).all()
+    statement = edited_by(person).with_only_columns(Asset.id, Asset.path, Asset.name)
+    found = db.session.execute(statement.limit(FEW + 1)).all()
     if len(found) > FEW:
         return Reach(person.id)
     few = {row.id: Own(row.id, row.path, row.name) for row in found}  # Once, also where two groups edit it.

@@ -14,7 +14,7 @@ from mintmark.errors import FieldError, NotFound, SealError
 from mintmark.fields import is_same
 from mintmark.log import Occasion
 from mintmark.models import Access, Asset, Revision, Secret, db
-from mintmark.models.base import new_id
+from mintmark.models.base import find_by_id, new_id
 from mintmark.sealing import Sealer
 
 _TAKEN = "is taken by another asset"
@@ -32,9 +32,7 @@ def current_revision(asset: Asset) -> Revision:
 
 def lock_asset(asset_id: str, *, is_trashed: bool = False) -> Asset:
     """Return an asset as it is now, locked until the caller's transaction ends. Raises NotFound."""
-    asset = None
-    if "\x00" not in asset_id:  # PostgreSQL takes no such text.
-        asset = db.session.get(Asset, asset_id, populate_existing=True, with_for_update=True)
+    asset = find_by_id(Asset, asset_id, is_locked=True)
     if asset is None or (asset.trashed_at is not None) != is_trashed:
         raise NotFound("There is no such asset. It may have been moved to the trash, or taken away.")
     return asset

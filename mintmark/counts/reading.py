@@ -50,10 +50,18 @@ class Busy:
 
 def span(name: str, *, now: float) -> Span:
     """Return the bars of a span (SPANS) that ends now."""
-    seconds, amount = SPANS[name]
+    return _span(WHOLE_SITE, *SPANS[name], now=now)
+
+
+def month_of(asset_id: str, *, now: float) -> Span:
+    """Return the bars of an asset, which is counted by the day, for a month that ends now."""
+    return _span(asset_id, *SPANS["month"], now=now)
+
+
+def _span(asset_id: str, seconds: int, amount: int, *, now: float) -> Span:
     last = int(now) // seconds * seconds
     bars = {at: Bar(at) for at in range(last - (amount - 1) * seconds, last + 1, seconds)}
-    mine = (TokenCount.asset == WHOLE_SITE, TokenCount.at >= min(bars))
+    mine = (TokenCount.asset == asset_id, TokenCount.at >= min(bars))
     for row in db.session.execute(select(TokenCount.at, TokenCount.outcome, TokenCount.amount).where(*mine)):
         bar = bars.get(row.at // seconds * seconds)
         if bar is not None and row.outcome in ("done", "refused", "failed"):

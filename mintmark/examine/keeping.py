@@ -5,33 +5,20 @@ transaction; `keep` stores, in a moment, and only what was found about the revis
 still has. What is kept names places, names and numbers, never anybody's attribute.
 """
 
-from functools import partial
 from typing import Any
 
-from mintmark import attributes
-from mintmark.assets.prepare import Prepared, prepare
-from mintmark.assets.save import current_revision
-from mintmark.assets.secrets import open_secret
+from mintmark.assets.prepare import Prepared
 from mintmark.examine.asset import Examination, Examiner
 from mintmark.examine.findings import Finding
 from mintmark.log import Occasion
-from mintmark.models import Asset, Secret, db
-from mintmark.sealing import Sealer
+from mintmark.models import Asset, db
 
 TIME_LIMIT = 0.2
 
 
-def prepare_kept(asset: Asset, *, sealer: Sealer) -> Prepared:
-    """Prepare the current revision of an asset, live or switched off."""
-    revision = current_revision(asset)
-    open_key = partial(open_secret, db.session.get_one(Secret, revision.secret_id), sealer=sealer)
-    return prepare(asset.id, revision.number, revision.definition, attributes.declared(), open_key)
-
-
-def look(asset: Asset, *, sealer: Sealer, now: float, site_url: str, time_limit: float = TIME_LIMIT) -> Examination:
-    """Examine the current revision of an asset for at most `time_limit` seconds. Changes nothing."""
-    prepared = prepare_kept(asset, sealer=sealer)
-    return Examiner(now=now, site_url=site_url).examine(prepared, time_limit=time_limit)
+def look(asset: Prepared, *, now: float, site_url: str, time_limit: float = TIME_LIMIT) -> Examination:
+    """Examine a revision of an asset for at most `time_limit` seconds. Changes nothing."""
+    return Examiner(now=now, site_url=site_url).examine(asset, time_limit=time_limit)
 
 
 def keep(asset: Asset, revision: int, examination: Examination, *, by: Occasion) -> None:

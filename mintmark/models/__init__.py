@@ -4,7 +4,7 @@ Moments (`…_at`) are whole Unix seconds, but for the log's `at`, which is mill
 Ids are UUIDs as text, random and made by us, for sealed values are bound to them.
 """
 
-from mintmark.models.assets import Access, Asset, FormerPath, Revision, Secret
+from mintmark.models.assets import IS_CURRENT, Access, Asset, FormerPath, Revision, Secret
 from mintmark.models.base import db, writing
 from mintmark.models.counts import TokenCount
 from mintmark.models.log import LogRow
@@ -14,6 +14,7 @@ from mintmark.models.sessions import Attempt, Session
 from mintmark.models.site import Site
 
 __all__ = [
+    "IS_CURRENT",
     "Access",
     "Asset",
     "Attempt",

@@ -7,15 +7,10 @@ edit, both written by the same save, so that lists need no JSON.
 
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from mintmark.models.base import by_code_point, db, new_id
-
-
-def _few(name: str, column: str, condition: str, plain: str = "") -> Index:
-    """Return an index over the few rows of a condition, as SQLite and as PostgreSQL write it."""
-    return Index(name, column, sqlite_where=text(condition), postgresql_where=text(plain or condition))
+from mintmark.models.base import by_code_point, db, index_of_few, new_id
 
 
 class Asset(db.Model):  # type: ignore[name-defined,misc]
@@ -26,21 +21,15 @@ class Asset(db.Model):  # type: ignore[name-defined,misc]
 
     __tablename__ = "asset"
     __table_args__ = (
-        Index(
-            "uq_asset_path",
-            "path",
-            unique=True,
-            sqlite_where=text("trashed_at IS NULL"),
-            postgresql_where=text("trashed_at IS NULL"),
-        ),
+        index_of_few("uq_asset_path", "path", "trashed_at IS NULL", unique=True),
         # What the dashboard and the lists pick out: few among many.
-        _few("ix_asset_off", "path", "live = 0 AND trashed_at IS NULL", "NOT live AND trashed_at IS NULL"),
-        _few("ix_asset_trash", "trashed_at", "trashed_at IS NOT NULL"),
-        _few("ix_asset_endless", "path", "lifetime IS NULL AND trashed_at IS NULL"),
-        _few("ix_asset_weak", "path", "weak = 1 AND trashed_at IS NULL", "weak AND trashed_at IS NULL"),
-        _few("ix_asset_failing", "path", "failing > 0 AND trashed_at IS NULL"),
-        _few("ix_asset_unseen", "path", "unseen_since IS NOT NULL AND trashed_at IS NULL"),
-        _few("ix_asset_fingerprint", "fingerprint", "trashed_at IS NULL"),
+        index_of_few("ix_asset_off", "path", "live = 0 AND trashed_at IS NULL", "NOT live AND trashed_at IS NULL"),
+        index_of_few("ix_asset_trash", "trashed_at", "trashed_at IS NOT NULL"),
+        index_of_few("ix_asset_endless", "path", "lifetime IS NULL AND trashed_at IS NULL"),
+        index_of_few("ix_asset_weak", "path", "weak = 1 AND trashed_at IS NULL", "weak AND trashed_at IS NULL"),
+        index_of_few("ix_asset_failing", "path", "failing > 0 AND trashed_at IS NULL"),
+        index_of_few("ix_asset_unseen", "path", "unseen_since IS NOT NULL AND trashed_at IS NULL"),
+        index_of_few("ix_asset_fingerprint", "fingerprint", "trashed_at IS NULL"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -54,7 +43,7 @@ class Asset(db.Model):  # type: ignore[name-defined,misc]
     revision: Mapped[int]
     created_at: Mapped[int]
     trashed_at: Mapped[int | None]
-    # The first revision that an editor saved since an administrator last looked (mintmark/assets/save.py).
+    # The first revision that an editor saved since an administrator last looked (mintmark/assets/seen.py).
     unseen_since: Mapped[int | None]
     # What was found at the last save or look: how many readers would get an error, and all findings as JSON.
     examined_at: Mapped[int | None]
@@ -111,3 +100,7 @@ class Access(db.Model):  # type: ignore[name-defined,misc]
     asset_id: Mapped[str] = mapped_column(ForeignKey("asset.id"), primary_key=True)
     group_id: Mapped[str] = mapped_column(ForeignKey("people_group.id"), primary_key=True)
     kind: Mapped[str] = mapped_column(String(6), primary_key=True)
+
+
+# What joins an asset with its current revision.
+IS_CURRENT = (Revision.asset_id == Asset.id) & (Revision.number == Asset.revision)

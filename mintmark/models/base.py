@@ -14,11 +14,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, Connection, Engine, String, Text, event
+from sqlalchemy import BigInteger, Connection, Engine, Index, String, Text, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Session as OrmSession
@@ -28,6 +28,7 @@ from mintmark.errors import Busy
 
 BUSY_SECONDS = 2.0
 _IMMEDIATE = "mintmark_immediate"
+_M = TypeVar("_M")
 
 
 class Base(DeclarativeBase):
@@ -44,6 +45,12 @@ def by_code_point(kind: String | Text, length: int | None = None) -> Any:
     return kind.with_variant(String(length, collation="C") if length else Text(collation="C"), "postgresql")
 
 
+def index_of_few(name: str, columns: str, condition: str, plain: str = "", *, unique: bool = False) -> Index:
+    """Return an index over the rows of a condition; `plain` is how PostgreSQL writes it, where that differs."""
+    sqlite, postgresql = text(condition), text(plain or condition)
+    return Index(name, *columns.split(), unique=unique, sqlite_where=sqlite, postgresql_where=postgresql)
+
+
 def queue_of(engine: Engine) -> AbstractContextManager[None]:
     """Return what a writer of this database waits in."""
     return _queues[engine]
@@ -52,6 +59,13 @@ def queue_of(engine: Engine) -> AbstractContextManager[None]:
 def new_id() -> str:
     """Return a random id."""
     return str(uuid.uuid4())
+
+
+def find_by_id(kind: type[_M], key: str, *, is_locked: bool = False) -> _M | None:
+    """Return the row of an id that anybody may have typed; `is_locked`: as it is now, until the transaction ends."""
+    if "\x00" in key:  # PostgreSQL takes no such text.
+        return None
+    return db.session.get(kind, key, populate_existing=is_locked, with_for_update=is_locked)
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """The log: rows, append-only. Never a token, a secret, a password or a cookie."""
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text, text
+from sqlalchemy import BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from mintmark.models.base import db
+from mintmark.models.base import db, index_of_few
 
 
 class LogRow(db.Model):  # type: ignore[name-defined,misc]
@@ -12,22 +12,11 @@ class LogRow(db.Model):  # type: ignore[name-defined,misc]
     __tablename__ = "log"
     # Failures are found by the id in their answer. Tokens, the many, pay for three indexes only.
     __table_args__ = (
-        Index(
-            "ix_log_request",
-            "request",
-            sqlite_where=text("outcome <> 'done'"),
-            postgresql_where=text("outcome <> 'done'"),
-        ),
+        index_of_few("ix_log_request", "request", "outcome <> 'done'"),
         Index("ix_log_at", "at"),
         Index("ix_log_asset", "asset", "id"),
         Index("ix_log_person", "person", "id"),
-        Index(
-            "ix_log_event",
-            "event",
-            "id",
-            sqlite_where=text("event <> 'token.issued'"),
-            postgresql_where=text("event <> 'token.issued'"),
-        ),
+        index_of_few("ix_log_event", "event id", "event <> 'token.issued'"),
         {"sqlite_autoincrement": True},  # An id is never used again.
     )
 

@@ -1,14 +1,9 @@
 """People, groups, and the custom attributes that an administrator declared."""
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from mintmark.models.base import db, new_id
-
-
-def _few(name: str, condition: str, plain: str) -> Index:
-    """Return an index over the few rows of a condition, as SQLite and as PostgreSQL write it."""
-    return Index(name, "username_key", sqlite_where=text(condition), postgresql_where=text(plain))
+from mintmark.models.base import db, index_of_few, new_id
 
 
 class Person(db.Model):  # type: ignore[name-defined,misc]
@@ -20,10 +15,12 @@ class Person(db.Model):  # type: ignore[name-defined,misc]
     __tablename__ = "person"
     # Administrators may fetch everything, so they are asked for with the readers of each asset.
     __table_args__ = (
-        Index("ix_person_admin", "id", sqlite_where=text("is_admin = 1"), postgresql_where=text("is_admin")),
-        _few("ix_person_off", "live = 0 AND erased_at IS NULL", "NOT live AND erased_at IS NULL"),
-        _few("ix_person_administrators", "is_admin = 1", "is_admin"),
-        _few("ix_person_erased", "erased_at IS NOT NULL", "erased_at IS NOT NULL"),
+        index_of_few("ix_person_admin", "id", "is_admin = 1", "is_admin"),
+        index_of_few(
+            "ix_person_off", "username_key", "live = 0 AND erased_at IS NULL", "NOT live AND erased_at IS NULL"
+        ),
+        index_of_few("ix_person_administrators", "username_key", "is_admin = 1", "is_admin"),
+        index_of_few("ix_person_erased", "username_key", "erased_at IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)

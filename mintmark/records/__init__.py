@@ -1,1 +1,1 @@
-"""Reading the log: found by filters (`finding`), named (`naming`), exported in chunks, archived to a file."""
+"""Reading the log: found by filters, named, put together (`failures`, `lately`), exported in chunks, archived."""

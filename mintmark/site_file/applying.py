@@ -31,7 +31,7 @@ class Applying:
             attributes.declare(values, by=self._by)
         self._make_groups()
         self._make_people()
-        self._change_people()
+        self._change_people(groups.names_by_id())
         for chunk in chunks(self._plan.people_off):
             people.switch_off(chunk, by=self._by)
         self._trash_assets()
@@ -56,7 +56,7 @@ class Applying:
         key = identifier_key(values["username"])
         return {**values, "password_hash": self._passwords.hash_of(key, values["password"])}
 
-    def _change_people(self) -> None:
+    def _change_people(self, group_names: dict[str, str]) -> None:
         for chunk in chunks(self._plan.people):
             ids = [change.person_id for change in chunk]
             found = db.session.scalars(select(Person).where(Person.id.in_(ids)))
@@ -65,11 +65,12 @@ class Applying:
             groups.leave((change.person_id, group) for change in chunk for group in change.leaves)
             with db.session.no_autoflush:
                 for change in chunk:
-                    self._change_person(present[change.person_id], change)
+                    moved = groups.moves(change.joins, change.leaves, group_names)
+                    self._change_person(present[change.person_id], change, moved)
             db.session.flush()
 
-    def _change_person(self, person: Person, change: PersonChange) -> None:
-        people.revise(person, change.values, also=["groups"] if change.joins | change.leaves else [], by=self._by)
+    def _change_person(self, person: Person, change: PersonChange, moved: dict[str, list[str]]) -> None:
+        people.revise(person, change.values, moved=moved, by=self._by)
         if change.password is not None and self._passwords is not None:
             password_hash = self._passwords.hash_of(change.key, change.password)
             people.set_password_hash(person, password_hash, by=self._by)

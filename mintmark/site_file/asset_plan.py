@@ -17,7 +17,7 @@ from mintmark.assets.save import is_other_secret
 from mintmark.assets.secrets import SecretValue, check_secret, open_secret
 from mintmark.errors import FieldError, InvalidFields, SealError
 from mintmark.fields import identifier_key, is_same
-from mintmark.models import Asset, Revision, Secret, db
+from mintmark.models import IS_CURRENT, Asset, Revision, Secret, db
 from mintmark.site_file.changes import AssetChange
 from mintmark.site_file.planning import Planning, by_code_point, chunks
 from mintmark.site_file.problems import Entry
@@ -42,7 +42,7 @@ class _Assets:
         """Find out what is new, and what is different."""
         statement = (
             select(Asset.path, Asset.id, Revision.definition, Secret)
-            .join(Revision, (Revision.asset_id == Asset.id) & (Revision.number == Asset.revision))
+            .join(Revision, IS_CURRENT)
             .join(Secret, Secret.id == Revision.secret_id)
             .where(Asset.path.in_([entry.key for entry in entries if entry.key]), Asset.trashed_at.is_(None))
         )

@@ -14,7 +14,7 @@ from mintmark.assets.anew import named_groups
 from mintmark.assets.secrets import open_secret
 from mintmark.config import SECRET_PREFIX
 from mintmark.errors import SealError
-from mintmark.models import Asset, Attribute, Group, Membership, Person, Revision, Secret, db
+from mintmark.models import IS_CURRENT, Asset, Attribute, Group, Membership, Person, Revision, Secret, db
 from mintmark.sealing import Sealer
 from mintmark.site_file.planning import by_code_point
 from mintmark.site_file.yaml_writing import entry_lines
@@ -102,7 +102,7 @@ def _assets(sealer: Sealer) -> Iterator[dict[str, Any]]:
     names, taken = groups.names_by_id(), set[str]()
     statement = (
         select(Asset.path, Revision.definition, Secret)
-        .join(Revision, (Revision.asset_id == Asset.id) & (Revision.number == Asset.revision))
+        .join(Revision, IS_CURRENT)
         .join(Secret, Secret.id == Revision.secret_id)
         .where(Asset.trashed_at.is_(None))
         .order_by(by_code_point(Asset.path))

@@ -13,7 +13,7 @@ from sqlalchemy import Row, select
 from mintmark.assets.prepare import prepare
 from mintmark.assets.secrets import open_secret
 from mintmark.examine import Examiner, warnings_of
-from mintmark.models import Asset, Revision, Secret, db
+from mintmark.models import IS_CURRENT, Asset, Revision, Secret, db
 from mintmark.sealing import Sealer
 from mintmark.site_file.changes import Plan
 from mintmark.site_file.planning import chunks
@@ -53,7 +53,7 @@ class Findings:
         for chunk in chunks(self._paths):
             statement = (
                 select(Asset.id, Asset.path, Revision, Secret)
-                .join(Revision, (Revision.asset_id == Asset.id) & (Revision.number == Asset.revision))
+                .join(Revision, IS_CURRENT)
                 .join(Secret, Secret.id == Revision.secret_id)
                 .where(Asset.path.in_(chunk), Asset.trashed_at.is_(None))
             )

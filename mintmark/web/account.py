@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
 
-from mintmark import people
+from mintmark import attributes, people
 from mintmark.errors import InvalidFields, NotFound
 from mintmark.fields import read_optional_text
 from mintmark.models import Attribute, Group, Membership, Person, db, writing
@@ -28,7 +28,7 @@ _MOST_GROUPS = 100  # that the page names
 @bp.get("")
 def account() -> str:
     """Show what is known of who is signed in, and what they may change."""
-    person, own = current_user.person, attribute_fields.declared(changed_by=_BY_PERSON)
+    person, own = current_user.person, attributes.every(changed_by=_BY_PERSON)
     values = {"display_name": person.display_name, **attribute_fields.values(own, person.attributes)}
     return _page(Form(values), own)
 
@@ -37,17 +37,17 @@ def account() -> str:
 def revise_account() -> ResponseReturnValue:
     """Change them."""
     check_csrf()
-    own = attribute_fields.declared(changed_by=_BY_PERSON)
+    own = attributes.every(changed_by=_BY_PERSON)
     entered = typed("display_name") | attribute_fields.typed(own)
     try:
         with writing():
             person = people.lock_person(current_user.person.id)
             if person is None or not person.live:
                 raise NotFound("You were switched off a moment ago. Nothing was saved.")
-            own = attribute_fields.declared(changed_by=_BY_PERSON)  # As it is now: one may have been taken away.
+            own = attributes.every(changed_by=_BY_PERSON)  # As it is now: one may have been taken away.
             changed = people.revise(person, _read(person, own), by=occasion())
     except InvalidFields as error:
-        return _page(Form.refused(entered, error), attribute_fields.declared(changed_by=_BY_PERSON)), 422
+        return _page(Form.refused(entered, error), attributes.every(changed_by=_BY_PERSON)), 422
     flash("Your profile is saved." if changed else "Nothing was changed.")
     return redirect(url_for("account.account"), 303)
 
@@ -59,9 +59,9 @@ def _read(person: Person, own: Sequence[Attribute]) -> dict[str, Any]:
     if entered != (display_name or ""):
         with problems.of("display_name"):
             display_name = read_optional_text(entered if entered.strip() else None, "display_name")
-    attributes = attribute_fields.read(own, problems, person.attributes)
+    values = attribute_fields.read(own, problems, person.attributes)
     problems.see()
-    return {"display_name": display_name, "attributes": attributes}
+    return {"display_name": display_name, "attributes": values}
 
 
 def _page(form: Form, own: Sequence[Attribute]) -> str:

@@ -10,23 +10,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import request
-from sqlalchemy import select
 
 from mintmark.errors import FieldError
 from mintmark.fields import read_attribute
-from mintmark.models import Attribute, db
-from mintmark.web.forms import Problems
+from mintmark.models import Attribute
+from mintmark.web.forms import Problems, lines_of, plain_lines
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _BOOLEANS = {"": None, "yes": True, "no": False}
-
-
-def declared(*, changed_by: str | None = None) -> list[Attribute]:
-    """Return the declared attributes by name: all, or those that `changed_by` may change."""
-    statement = select(Attribute).order_by(Attribute.name)
-    if changed_by is not None:
-        statement = statement.where(Attribute.changed_by == changed_by)
-    return list(db.session.scalars(statement))
 
 
 def field_name(attribute: Attribute) -> str:
@@ -64,7 +55,7 @@ def read(attributes: Iterable[Attribute], problems: Problems, current: Mapping[s
 
 
 def _typed(attribute: Attribute) -> str:
-    return _plain_lines(request.form.get(field_name(attribute), ""))
+    return plain_lines(request.form.get(field_name(attribute), ""))
 
 
 def _shown(value: Any) -> str:
@@ -73,13 +64,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return _plain_lines("\n".join(str(item) for item in value))
-    return _plain_lines(value) if isinstance(value, str) else json.dumps(value)
-
-
-def _plain_lines(text: str) -> str:
-    """Browsers send line ends in a spelling of their own."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+        return plain_lines("\n".join(str(item) for item in value))
+    return plain_lines(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _parsed(text: str, kind: str) -> Any:
@@ -89,7 +75,7 @@ def _parsed(text: str, kind: str) -> Any:
             raise FieldError("takes yes, no or nothing")
         return _BOOLEANS[text]
     if kind == "list":
-        return [line.strip() for line in text.split("\n") if line.strip()] or None
+        return lines_of(text) or None
     if kind == "number":
         return _number(text.strip())
     return text or None

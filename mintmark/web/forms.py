@@ -13,8 +13,6 @@ from flask import render_template, request
 
 from mintmark.errors import FieldError, InvalidFields
 
-MAX_SHOWN = 64 * 1024
-
 
 class Problems:
     """What was wrong with the fields of one form: one sentence each, the first that was found."""
@@ -55,7 +53,8 @@ class Form:
         """Return the form as it was typed, with what was refused."""
         problems = error.problems if isinstance(error, InvalidFields) else [(error.field, str(error))]
         found: dict[str, str] = {}
-        for field, words in problems:
+        places = {name: place for place, name in enumerate(values)}  # As on the page, where the first has the focus.
+        for field, words in sorted(problems, key=lambda each: places.get(each[0], len(places))):
             found.setdefault(field, words)
         return cls(values, found)
 
@@ -67,6 +66,16 @@ def typed(*fields: str, lists: tuple[str, ...] = (), switches: tuple[str, ...] =
     return values | {name: name in request.form for name in switches}
 
 
-def shown(template: str, form: Form, status: int = 422, **more: Any) -> tuple[str, int]:
+def lines_of(text: str) -> list[str]:
+    """Return the lines that hold something, without white space at their ends."""
+    return [line.strip() for line in text.split("\n") if line.strip()]
+
+
+def plain_lines(text: str) -> str:
+    """Return text with each line end as one character; browsers send them in a spelling of their own."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def shown(template: str, form: Form, status: int, **more: Any) -> tuple[str, int]:
     """Return a page with a form and its status."""
     return render_template(template, form=form, **more), status

@@ -7,10 +7,11 @@ from flask import Blueprint, render_template, request, url_for
 from flask_login import current_user
 
 from mintmark.assets.listing import fetchable
+from mintmark.assets.reach import edited_by
 from mintmark.models import Asset, db
 from mintmark.paths import is_path
 from mintmark.web import get_mint
-from mintmark.web.rights import edited_by, may_administer
+from mintmark.web.rights import may_administer
 
 bp = Blueprint("home", __name__)
 

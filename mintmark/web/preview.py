@@ -59,7 +59,7 @@ def issue_token(path: str) -> Response:
     page = _Page(path)
     values, problems = params.typed(page.asset), Problems()
     try:
-        page.see_limit()
+        page.mint.see_limit(page.asset, page.reader, now=page.asking.now)
         given = params.read(page.asset, values, problems)
         problems.see()
         return page.show_token(Form(values), given)
@@ -100,13 +100,6 @@ class _Page:
             if request.method == "POST":
                 refusals.tell(self.asking, error, 403)
             raise NotAllowed("You are not among the readers of this asset.") from error
-
-    def see_limit(self) -> None:
-        """Count this token as the asset's path does. Raises LimitReached."""
-        settings = self.mint.settings
-        wait = self.mint.fuse.hit(settings.limit_tokens, self.reader.id, self.asset.id, now=self.asking.now)
-        if wait is not None:
-            raise LimitReached(wait)
 
     def show_sample(self, form: Form, given: dict[str, str]) -> Response:
         """Show the claims without a token, or why there would be none."""

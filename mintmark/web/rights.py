@@ -7,10 +7,10 @@ edits some asset. Whether a thing exists makes no difference to who may not see 
 
 from flask import request
 from flask_login import current_user
-from sqlalchemy import Select, select
 
+from mintmark.assets.reach import edited_by
 from mintmark.errors import MintmarkError
-from mintmark.models import Access, Asset, Membership, Person, db
+from mintmark.models import Asset, Person, db
 
 ADMIN = "/admin"
 EDITORS_TOO = frozenset(
@@ -58,13 +58,3 @@ def edits(person: Person, asset_id: str | None = None) -> bool:
     if asset_id is not None:
         statement = statement.where(Asset.id == asset_id)
     return db.session.scalar(statement) is not None
-
-
-def edited_by(person: Person) -> Select[str]:
-    """Ask for the ids of the assets that somebody edits as a member of a group."""
-    return (
-        select(Asset.id)
-        .join(Access, (Access.asset_id == Asset.id) & (Access.kind == "editor"))
-        .join(Membership, Membership.group_id == Access.group_id)
-        .where(Membership.person_id == person.id, Asset.trashed_at.is_(None))
-    )

@@ -7,7 +7,7 @@ from flask_login import current_user
 
 from mintmark.web.rights import edits, may_administer
 
-# endpoint, label, who: each room is the first segments of its address.
+# endpoint, label; all pages whose address begins as that of a room are within it.
 _ALL = [("home.home", "Home")]
 _EDITORS = [("assets.assets", "Assets")]
 _ADMINISTRATORS = [

@@ -1,13 +1,15 @@
 """The first administrator, by the one-time link that the first start prints."""
 
-from flask import Blueprint, g, redirect, render_template, request
+from flask import Blueprint, g, redirect, request
 from flask.typing import ResponseReturnValue
 
 from mintmark import site
 from mintmark.errors import InvalidFields
+from mintmark.fields import MAX_USERNAME
 from mintmark.models import writing
 from mintmark.web import get_mint
 from mintmark.web.csrf import check_csrf
+from mintmark.web.forms import Form, shown
 from mintmark.web.next_page import next_page
 from mintmark.web.proof import begin_session, enter
 
@@ -15,11 +17,11 @@ bp = Blueprint("setup", __name__)
 
 
 @bp.get("/setup")
-def setup() -> str:
+def setup() -> ResponseReturnValue:
     """Show the form to who has the code; 404 to all others, and once it was used."""
     code = request.args.get("code", "")
     site.see_setup_code(code, sealer=get_mint().settings.sealer)
-    return render_template("setup.html", code=code, username="", problems={})
+    return shown("setup.html", Form({"username": ""}), 200, code=code)
 
 
 @bp.post("/setup")
@@ -37,5 +39,5 @@ def make_first_administrator() -> ResponseReturnValue:
         enter(person, begun)
     except InvalidFields as error:
         site.see_setup_code(code, sealer=get_mint().settings.sealer)
-        return render_template("setup.html", code=code, username=username[:150], problems=dict(error.problems)), 422
+        return shown("setup.html", Form.refused({"username": username[:MAX_USERNAME]}, error), 422, code=code)
     return redirect(next_page(None), 303)

@@ -51,7 +51,7 @@ def _fetch(asking: Asking, path: str) -> Response:
         return _preflight(asking, asset)
     reader = _see_signed_in(asking.reader)
     see_that_may_fetch(asset, reader)
-    _see_limit(asking, asset, reader)
+    mint.see_limit(asset, reader, now=asking.now)
     params = read_params(asset, _given())
     issued = mint.issue(asset, reader, params, asking.occasion)
     return _answer(asking, asset, issued)
@@ -76,13 +76,6 @@ def _see_signed_in(reader: Reader | None) -> Reader:
     if reader is None:
         raise SignInNeeded("Nobody is signed in.")
     return reader
-
-
-def _see_limit(asking: Asking, asset: Prepared, reader: Reader) -> None:
-    mint = asking.mint
-    wait = mint.fuse.hit(mint.settings.limit_tokens, reader.id, asset.id, now=asking.now)
-    if wait is not None:
-        raise errors.LimitReached(wait)
 
 
 def _given() -> Iterator[tuple[str, Any]]:

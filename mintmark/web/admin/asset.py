@@ -6,12 +6,13 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from mintmark.assets import former, listing, save, seen
-from mintmark.assets.lately import days, lately
+from mintmark.counts import reading
 from mintmark.errors import NotFound
 from mintmark.examine import Finding, warnings_of
 from mintmark.examine.findings import Failure, about_asset
 from mintmark.models import Asset, Person, Secret, Site, db, writing
 from mintmark.readers import readers_in_words
+from mintmark.records.lately import lately
 from mintmark.web import get_mint
 from mintmark.web.admin.one_asset import get_asset, look_again
 from mintmark.web.csrf import check_csrf
@@ -43,7 +44,8 @@ def asset(asset_id: str) -> str:
         warnings=warnings,
         findings=kept.findings or [],
         may_see_findings=may_administer() or all(each.code != "sensitive_attribute" for each in warnings),
-        days=days(kept.id, now=mint.clock()),
+        span=reading.month_of(kept.id, now=mint.clock()),
+        counted_up_to=reading.counted_up_to(),
         former=former.of_asset(kept.id, now=mint.clock()),
         lately=_shown_lately(kept.id),
     )

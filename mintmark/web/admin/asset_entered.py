@@ -14,14 +14,13 @@ from mintmark.fields import identifier_key, read_text
 from mintmark.web.admin.entered_text import (
     headers_text,
     json_text,
-    lines_of,
     params_text,
     read_headers,
     read_number,
     read_object,
     read_params,
 )
-from mintmark.web.forms import Problems, typed
+from mintmark.web.forms import Problems, lines_of, typed
 
 MAX_BOXES = 100  # More groups than these are entered by name, a line each.
 EDITORS_FIELDS = ("name", "template")

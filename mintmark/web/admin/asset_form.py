@@ -14,10 +14,11 @@ from mintmark import attributes, groups
 from mintmark.assets import revisions, save
 from mintmark.assets.anew import read_anew
 from mintmark.assets.definition import DEFAULTS
-from mintmark.errors import FieldError, InvalidFields, MintmarkError, SealError
+from mintmark.errors import FieldError, InvalidFields, SealError
 from mintmark.models import Asset, Revision, writing
 from mintmark.paths import is_path
 from mintmark.web import get_mint
+from mintmark.web.admin import secret_entered
 from mintmark.web.admin.asset_conflict import differing
 from mintmark.web.admin.asset_entered import (
     EDITORS_FIELDS,
@@ -28,7 +29,7 @@ from mintmark.web.admin.asset_entered import (
     typed_values,
     values_of,
 )
-from mintmark.web.admin.one_asset import get_asset, look_again
+from mintmark.web.admin.one_asset import SavedMeanwhile, get_asset, lock_as_seen, look_again
 from mintmark.web.admin.secret_entered import new_secret_values, read_secret_entered, typed_secret_values
 from mintmark.web.admin.template_check import look_at, problems_of
 from mintmark.web.csrf import check_csrf
@@ -43,12 +44,6 @@ FIRST_TEMPLATE = """{
   "email": "{{ user.email | omit }}"
 }"""
 _NOT_EDITED = ("path", "live")  # These have acts of their own.
-
-
-class SavedMeanwhile(MintmarkError):
-    """Somebody else saved the asset since the form was loaded."""
-
-    code = "saved_meanwhile"
 
 
 @bp.get("/new")
@@ -152,9 +147,7 @@ def _save(asset_id: str, seen: str, definition: dict[str, Any], *, is_admin: boo
         see_right()  # Once more: it may have been taken away while this was read.
         if may_administer() != is_admin:
             raise NotAllowed("What you may do here was changed at this moment. Load the page again.")
-        asset = save.lock_asset(asset_id)
-        if str(asset.revision) != seen:
-            raise SavedMeanwhile("Somebody else saved this asset meanwhile.")
+        asset = lock_as_seen(asset_id, seen)
         changed = _revise(asset, definition, by_editor=not is_admin)
         return asset.revision, changed
 
@@ -214,6 +207,6 @@ def _page(
     faults = problems_of(form.values["template"], params or "")
     if "template" in form.problems and faults:
         form.problems["template"] = f"has {len(faults)} problem{'s' if len(faults) > 1 else ''}, listed beneath it"
-    labels = {name: label for name, label in LABELS.items() if name in form.values}
+    labels = {name: label for name, label in (LABELS | secret_entered.LABELS).items() if name in form.values}
     more |= {"labels": labels, "asset": asset, "boxes": boxes, "params": params, "faults": faults}
     return shown(page, form, status, **more)

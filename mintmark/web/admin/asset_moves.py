@@ -11,14 +11,15 @@ from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from mintmark.assets import former, moves, save
+from mintmark.assets.definition import read_asset_path
 from mintmark.assets.secrets import SecretValue
 from mintmark.errors import FieldError, InvalidFields, NotFound
 from mintmark.fields import read_choice, read_text, read_whole
 from mintmark.models import Asset, writing
-from mintmark.paths import is_path, read_path
+from mintmark.paths import is_path
 from mintmark.web import freshness, get_mint
 from mintmark.web.admin.one_asset import get_asset, look_again
-from mintmark.web.admin.secret_entered import new_secret_values, read_secret_entered, typed_secret_values
+from mintmark.web.admin.secret_entered import LABELS, new_secret_values, read_secret_entered, typed_secret_values
 from mintmark.web.csrf import check_csrf
 from mintmark.web.forms import Form, Problems, shown, typed
 from mintmark.web.occasion import occasion
@@ -40,7 +41,7 @@ def move_asset(asset_id: str) -> ResponseReturnValue:
     check_csrf()
     values, problems = typed("path", "days"), Problems()
     with problems.of("path"):
-        path = read_path(read_text(values["path"], "path", longest=2_000, may_be_empty=True))
+        path = read_asset_path(values["path"])
     with problems.of("days"):
         days = _read_days(values["days"])
     try:
@@ -101,7 +102,7 @@ def _read_copy(asset: Asset, values: dict[str, Any]) -> tuple[str, str, SecretVa
     problems, secret = Problems(), None
     algorithm = save.current_revision(asset).definition["algorithm"]
     with problems.of("path"):
-        path = read_path(read_text(values["path"], "path", longest=2_000, may_be_empty=True))
+        path = read_asset_path(values["path"])
     with problems.of("name"):
         name = read_text(values["name"], "name")
     with problems.of("kept"):
@@ -141,4 +142,4 @@ def _move_page(asset: Asset, form: Form, status: int) -> ResponseReturnValue:
 
 
 def _copy_page(asset: Asset, form: Form, status: int) -> ResponseReturnValue:
-    return shown("admin/asset_copy.html", form, status, asset=asset)
+    return shown("admin/asset_copy.html", form, status, asset=asset, labels=LABELS | {"kept": "Secret of the copy"})

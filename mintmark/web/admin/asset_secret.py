@@ -13,14 +13,13 @@ from mintmark.errors import FieldError, InvalidFields
 from mintmark.models import Asset, Secret, db, writing
 from mintmark.web import freshness, get_mint
 from mintmark.web.admin.one_asset import get_asset, look_again
-from mintmark.web.admin.secret_entered import new_secret_values, read_secret_entered, typed_secret_values
+from mintmark.web.admin.secret_entered import LABELS, new_secret_values, read_secret_entered, typed_secret_values
 from mintmark.web.csrf import check_csrf
 from mintmark.web.forms import Form, Problems, shown
 from mintmark.web.occasion import occasion
 from mintmark.web.rights import see_right
 
 bp = Blueprint("asset_secret", __name__, url_prefix="/admin/assets/<asset_id>/secret")
-_LABELS = {"secret": "Secret", "secret_encoding": "How it is written", "own_password": "Your password"}
 
 
 @bp.get("")
@@ -67,5 +66,5 @@ def present_secret(asset: Asset) -> Secret:
 
 def _page(asset: Asset, form: Form, status: int = 200) -> ResponseReturnValue:
     definition = save.current_revision(asset).definition
-    more = {"asset": asset, "present": present_secret(asset), "algorithm": definition["algorithm"], "labels": _LABELS}
+    more = {"asset": asset, "present": present_secret(asset), "algorithm": definition["algorithm"], "labels": LABELS}
     return shown("admin/asset_secret.html", form, status, **more)

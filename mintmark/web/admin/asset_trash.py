@@ -8,10 +8,9 @@ from flask import Blueprint, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from mintmark.assets import save, trash
+from mintmark.assets.definition import read_asset_path
 from mintmark.errors import FieldError, InvalidFields
-from mintmark.fields import read_text
 from mintmark.models import Asset, writing
-from mintmark.paths import read_path
 from mintmark.web import freshness, get_mint
 from mintmark.web.admin.one_asset import get_asset, look_again
 from mintmark.web.csrf import check_csrf
@@ -44,7 +43,7 @@ def restore_asset(asset_id: str) -> ResponseReturnValue:
     check_csrf()
     values = {**typed("path"), "confirmed_path": ""}
     try:
-        path = read_path(read_text(values["path"], "path", longest=2_000, may_be_empty=True))
+        path = read_asset_path(values["path"])
         with writing():
             asset = save.lock_asset(asset_id, is_trashed=True)
             problems = trash.restore(asset, path, sealer=get_mint().settings.sealer, by=occasion())

@@ -7,7 +7,7 @@ read in pages, and costs the same number of queries whatever there is.
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, render_template, url_for
 from flask_login import current_user
 
 from mintmark.assets import listing, picks, tree
@@ -15,6 +15,7 @@ from mintmark.assets.reach import Reach, reach_of
 from mintmark.models import Asset
 from mintmark.paths import is_path
 from mintmark.readers import readers_in_words
+from mintmark.web.keyset import asked
 from mintmark.web.rights import may_administer
 
 bp = Blueprint("assets", __name__, url_prefix="/admin/assets")
@@ -44,39 +45,33 @@ def assets() -> str:
     """Show one level of the tree, or a list."""
     reach = reach_of(current_user.person)
     lists = {name: label for name, label in LISTS.items() if may_administer() or name not in _FOR_ADMINISTRATORS}
-    asked: dict[str, Any] = _asked(lists)
-    after = _text("after")
-    if q := asked.get("q"):
+    chosen: dict[str, Any] = _chosen(lists)
+    after = asked("after")
+    if q := chosen.get("q"):
         shown = _listed(*picks.find(q, after, reach))
-    elif show := asked.get("show"):
+    elif show := chosen.get("show"):
         shown = _listed(*picks.pick(show, after, reach))
     else:
-        shown = _level(reach, asked.get("under", ""), after)
+        shown = _level(reach, chosen.get("under", ""), after)
     return render_template(
         "admin/assets.html",
-        asked=asked,
+        asked=chosen,
         lists=lists,
         lines=shown.lines,
         most=tree.MOST,
-        first_url=url_for("assets.assets", **asked) if after else None,
-        next_url=url_for("assets.assets", **asked, after=shown.after) if shown.after else None,
+        first_url=url_for("assets.assets", **chosen) if after else None,
+        next_url=url_for("assets.assets", **chosen, after=shown.after) if shown.after else None,
     )
 
 
-def _asked(lists: dict[str, str]) -> dict[str, str]:
+def _chosen(lists: dict[str, str]) -> dict[str, str]:
     """Return what the list is narrowed by: words, or one of the lists, or a path; nothing is the top of the tree."""
-    q, show, under = _text("q").strip()[:200], _text("show"), _text("under")
+    q, show, under = asked("q").strip()[:200], asked("show"), asked("under")
     if q:
         return {"q": q}
     if show in lists:
         return {"show": show}
     return {"under": under} if is_path(under) else {}
-
-
-def _text(name: str) -> str:
-    """Return what stands in the address; NUL is no text, and PostgreSQL takes none."""
-    value = request.args.get(name, "")
-    return "" if "\x00" in value else value
 
 
 def _level(reach: Reach, under: str, after: str) -> Shown:

@@ -11,7 +11,7 @@ from mintmark import attributes as acts
 from mintmark.errors import FieldError, InvalidFields
 from mintmark.fields import ATTRIBUTE_TYPES, read_choice, read_name, read_text
 from mintmark.models import Attribute, writing
-from mintmark.web.admin.in_steps import in_steps, in_words
+from mintmark.web.admin.in_steps import in_steps
 from mintmark.web.csrf import check_csrf
 from mintmark.web.forms import Form, Problems, shown, typed
 from mintmark.web.occasion import occasion
@@ -60,8 +60,11 @@ def create_attribute() -> ResponseReturnValue:
 def attribute(name: str) -> ResponseReturnValue:
     """Show one attribute: its form, and the assets that use it."""
     attribute = acts.get_attribute(name)
-    values = {field: getattr(attribute, field) for field in ("name", "label", "type", "changed_by", "sensitive")}
-    return _form(Form(values), 200, attribute)
+    return _form(Form(_values_of(attribute)), 200, attribute)
+
+
+def _values_of(attribute: Attribute) -> dict[str, Any]:
+    return {field: getattr(attribute, field) for field in ("name", "label", "type", "changed_by", "sensitive")}
 
 
 @bp.post("/<name>")
@@ -88,8 +91,7 @@ def revise_attribute(name: str) -> ResponseReturnValue:
 def remove_attribute(name: str) -> ResponseReturnValue:
     """Take an attribute away, and everybody's value of it first, some at a time."""
     check_csrf()
-    attribute = acts.get_attribute(name)
-    values = {field: getattr(attribute, field) for field in ("name", "label", "type", "changed_by", "sensitive")}
+    values = _values_of(acts.get_attribute(name))
     try:
         after: str = request.form.get("after", "")[:36].replace("\x00", "")
         if not after:
@@ -117,7 +119,8 @@ def _go_on(name: str, left: str, done: int) -> str:
     return render_template(
         "admin/going_on.html",
         title=f"Taking away {name}",
-        words=f"{in_words(done)} people were looked at by now, and their values of {name} taken away.",
+        done=done,
+        words=f"people were looked at by now, and their values of {name} taken away.",
         url=url_for("attributes.remove_attribute", name=name),
         fields={"after": left, "done": done},
         back=url_for("attributes.attribute", name=name),

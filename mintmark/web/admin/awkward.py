@@ -1,12 +1,10 @@
 """Awkward people: what an asset would give people whom the site makes up, each allowed here."""
 
-import json
-
 from flask import Blueprint, render_template
 
+from mintmark.claims_shown import as_json
 from mintmark.examine import Examiner
 from mintmark.examine.findings import about_asset
-from mintmark.examine.keeping import prepare_kept
 from mintmark.web import get_mint
 from mintmark.web.admin.one_asset import get_asset
 
@@ -18,13 +16,13 @@ TIME_LIMIT = 0.5
 def awkward(asset_id: str) -> str:
     """Show each made-up person with the claims they would get, or why they would get none."""
     mint, asset = get_mint(), get_asset(asset_id)
-    prepared = prepare_kept(asset, sealer=mint.settings.sealer)
+    prepared = mint.prepare(asset.id, asset.revision)
     examiner = Examiner(now=mint.clock(), site_url=mint.settings.site_url)
     trials = examiner.try_awkward(prepared, time_limit=TIME_LIMIT) if prepared.fault is None else ()
     people = [
         {
             "words": trial.words,
-            "claims": trial.claims and json.dumps(trial.claims, indent=2, ensure_ascii=False),
+            "claims": trial.claims and as_json(trial.claims, indent=2),
             "failures": trial.failures,
         }
         for trial in trials

@@ -8,14 +8,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mintmark.assets.params import PARAM_NAME
 from mintmark.errors import FieldError
-
-_PARAM_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
-
-
-def lines_of(text: str) -> list[str]:
-    """Return the lines that hold something, without white space at their ends."""
-    return [line.strip() for line in text.split("\n") if line.strip()]
+from mintmark.web.forms import lines_of
 
 
 def read_number(text: str) -> int | str:
@@ -69,7 +64,7 @@ def _param_line(param: Mapping[str, Any]) -> str:
 
 def param_names(text: str) -> list[str]:
     """Return the names of parameters as far as lines name some, for a look at a template while it is written."""
-    return [param["name"] for param in read_params(text) if _PARAM_NAME.fullmatch(param["name"])]
+    return [param["name"] for param in read_params(text) if PARAM_NAME.fullmatch(param["name"])]
 
 
 def json_text(value: Any) -> str:

@@ -11,9 +11,9 @@ from mintmark import people_listing
 from mintmark.errors import FieldError, InvalidFields
 from mintmark.fields import MAX_ITEMS, read_identifier, read_list
 from mintmark.models import Group, writing
-from mintmark.web.admin.in_steps import in_steps, in_words
+from mintmark.web.admin.in_steps import in_steps
 from mintmark.web.csrf import check_csrf
-from mintmark.web.forms import Form, shown, typed
+from mintmark.web.forms import Form, lines_of, shown, typed
 from mintmark.web.keyset import asked
 from mintmark.web.occasion import occasion
 
@@ -52,9 +52,7 @@ def create_group() -> ResponseReturnValue:
     except FieldError as error:
         return render_template("admin/groups.html", **_list(Form.refused(values, error))), 422
     except IntegrityError:  # On PostgreSQL two may take one name at the same moment.
-        return render_template(
-            "admin/groups.html", **_list(Form(values, {"name": "is the name of another group"}))
-        ), 422
+        return render_template("admin/groups.html", **_list(Form(values, {"name": "belongs to another group"}))), 422
     flash(f"The group {name} was made.")
     return redirect(url_for("groups.group", group_id=group_id), 303)
 
@@ -95,7 +93,7 @@ def rename_group(group_id: str) -> ResponseReturnValue:
     except FieldError as error:
         return _refused(group_id, error, **values)
     except IntegrityError:
-        return _refused(group_id, FieldError("is the name of another group", "name"), **values)
+        return _refused(group_id, FieldError("belongs to another group", "name"), **values)
     flash(f"The group is named {name}.")
     return redirect(url_for("groups.group", group_id=group_id), 303)
 
@@ -105,9 +103,9 @@ def add_people(group_id: str) -> ResponseReturnValue:
     """Put people into a group, by their usernames."""
     check_csrf()
     values = typed("usernames")
-    lines = [line.strip() for line in values["usernames"].split("\n") if line.strip()]
     try:
-        names = [read_identifier(line, "usernames") for line in read_list(lines, "usernames", most=MAX_ITEMS)]
+        lines = read_list(lines_of(values["usernames"]), "usernames", most=MAX_ITEMS)
+        names = [read_identifier(line, "usernames") for line in lines]
         if not names:
             raise FieldError("are needed: one on each line", "usernames")
         with writing():
@@ -159,7 +157,8 @@ def _go_on(group_id: str, name: str, done: int) -> ResponseReturnValue:
     return render_template(
         "admin/going_on.html",
         title=f"Taking away {name}",
-        words=f"{in_words(done)} people were taken out of the group {name} by now.",
+        done=done,
+        words=f"people were taken out of the group {name} by now.",
         url=url_for("groups.remove_group", group_id=group_id),
         fields={},
         back=url_for("groups.group", group_id=group_id),

@@ -23,8 +23,3 @@ def in_steps(step: Callable[[_T], _T | None], place: _T) -> tuple[_T | None, int
         done += 1
         if left is None or time.monotonic() > deadline:
             return left, done
-
-
-def in_words(number: int) -> str:
-    """Return a number with thin spaces, as pages write it."""
-    return f"{number:,}".replace(",", "\u202f")

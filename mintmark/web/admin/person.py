@@ -5,14 +5,16 @@ takes the person away, or switches an administrator on or off asks for the own p
 sign-in was a while ago.
 """
 
-import json
-
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from mintmark import attributes, groups, log, password_links, people, people_listing, sessions
+from mintmark import attributes, groups, password_links, people, sessions
 from mintmark.errors import FieldError, InvalidFields, NotFound
-from mintmark.models import Person, db, writing
+from mintmark.models import Person, writing
+from mintmark.models.base import find_by_id
+from mintmark.records.filters import Filter
+from mintmark.records.finding import find_records
+from mintmark.records.naming import detail_of
 from mintmark.web import freshness, get_mint
 from mintmark.web.admin import person_form
 from mintmark.web.csrf import check_csrf
@@ -20,10 +22,11 @@ from mintmark.web.forms import Form, Problems
 from mintmark.web.occasion import occasion
 
 bp = Blueprint("person", __name__, url_prefix="/admin/people/<person_id>")
+_LATEST = 20  # rows of the log
 
 
 def _get(person_id: str) -> Person:
-    person = db.session.get(Person, person_id) if "\x00" not in person_id else None
+    person = find_by_id(Person, person_id)
     if person is None:
         raise NotFound("There is no such person on this site.")
     return person
@@ -37,16 +40,16 @@ def person(person_id: str) -> str:
 
 def _page(person: Person, *, act: str = "", form: Form | None = None, link: str = "") -> str:
     """Show a person; `form` is that of the act that was refused, `link` the one-time link, shown this once."""
-    used_after, signed_in_after = sessions.limits(get_mint().clock(), get_mint().settings)
-    count = people_listing.count_sessions(person.id, used_after=used_after, signed_in_after=signed_in_after)
+    mint = get_mint()
+    latest = find_records(Filter(person=person.id)).rows[:_LATEST]
     names, member_of = groups.names_by_id(), groups.of_person(person.id)
     return render_template(
         "admin/person.html",
         person=person,
         groups=sorted(((names[each], each) for each in member_of), key=lambda pair: pair[0].casefold()),
         attributes=[(each, person.attributes.get(each.name)) for each in attributes.every()],
-        sessions=count,
-        rows=[(row, json.loads(row.detail or "null")) for row in people_listing.latest_rows(person.id)],
+        sessions=sessions.count_live(person.id, now=mint.clock(), settings=mint.settings),
+        rows=[(row, detail_of(row)) for row in latest],
         forms={each: form if form and each == act else Form({}) for each in ("link", "switch", "erase")},
         link=link,
         minutes=password_links.SECONDS // 60,
@@ -71,8 +74,8 @@ def revise_person(person_id: str) -> ResponseReturnValue:
         changed = person_form.revise(person)
     except InvalidFields as error:
         return render_template("admin/person_form.html", **person_form.typed_again(error, _get(person_id))), 422
-    except person_form.Overtaken as error:
-        more = {"differences": person_form.differences(error.now), "is_overtaken": True}
+    except person_form.SavedMeanwhile as error:
+        more = {"differences": person_form.differences(error.now), "is_saved_meanwhile": True}
         return render_template("admin/person_form.html", **person_form.typed_again(None, _get(person_id), **more)), 409
     flash("The changes were saved." if changed else "Nothing was different, so nothing was saved.")
     return redirect(url_for("person.person", person_id=person_id), 303)
@@ -107,9 +110,7 @@ def end_sessions(person_id: str) -> ResponseReturnValue:
     """Sign a person out everywhere."""
     check_csrf()
     with writing():
-        person = people.get_locked(person_id)
-        people.end_sessions(person.id, now=occasion().now)
-        log.note("person.sessions_ended", occasion(), person=person.id)
+        sessions.end_all(people.get_locked(person_id).id, by=occasion())
     flash("The person is signed out everywhere.")
     return redirect(url_for("person.person", person_id=person_id), 303)
 

@@ -13,12 +13,12 @@ from typing import Any
 from flask import request
 from sqlalchemy.exc import IntegrityError
 
-from mintmark import groups, passwords, people
+from mintmark import attributes, groups, passwords, people
 from mintmark.errors import FieldError, InvalidFields, MintmarkError
 from mintmark.fields import identifier_key, read_identifier, read_list, read_set, read_text
 from mintmark.models import Person, writing
 from mintmark.web import attribute_fields, freshness
-from mintmark.web.forms import Form, Problems, typed
+from mintmark.web.forms import Form, Problems, lines_of, plain_lines, typed
 from mintmark.web.occasion import occasion
 
 _TEXTS = ("email", "first_name", "last_name", "display_name")
@@ -38,13 +38,13 @@ LABELS = {
 }
 
 
-class Overtaken(MintmarkError):
+class SavedMeanwhile(MintmarkError):
     """The person was changed after the form was made; `now` is what its fields show of what stands now."""
 
-    code = "overtaken"
+    code = "saved_meanwhile"
 
     def __init__(self, now: dict[str, Any]) -> None:
-        super().__init__("The person was changed in the meantime.")
+        super().__init__("The person was changed meanwhile.")
         self.now = now
 
 
@@ -60,14 +60,14 @@ def filled(person: Person) -> dict[str, Any]:
 
 def typed_again(error: InvalidFields | None, person: Person | None = None, **more: Any) -> dict[str, Any]:
     """Return what the page shows after a refusal: what was typed, but for passwords."""
-    values = _typed() | attribute_fields.typed(attribute_fields.declared())
+    values = _typed() | attribute_fields.typed(attributes.every())
     form = Form.refused(values, error) if error else Form(values)
     return _page(form, person) | more
 
 
 def differences(now: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Return label, what was typed and what stands now, of each field in which they differ."""
-    declared = attribute_fields.declared()
+    declared = attributes.every()
     entered = _typed() | attribute_fields.typed(declared)
     labels, names = LABELS | attribute_fields.labels(declared), groups.names_by_id()
     return [
@@ -100,7 +100,7 @@ def create() -> Person:
 
 
 def revise(person: Person) -> list[str]:
-    """Change a person to what was entered; return the fields that were different. Raises InvalidFields, Overtaken."""
+    """Change a person to what was entered; return the fields that differed. Raises InvalidFields, SavedMeanwhile."""
     problems = Problems()
     values = _read(problems, person)
     if values["is_admin"] != person.is_admin:
@@ -110,7 +110,7 @@ def revise(person: Person) -> list[str]:
     with _saving(), writing():
         person = people.get_locked(person.id)
         if seen != seen_of(person) or person.is_admin != was_admin:
-            raise Overtaken(_shown(person))
+            raise SavedMeanwhile(_shown(person))
         if was_admin and not values["is_admin"]:
             _see_may_be_unmade(person)
         return people.revise(person, values, by=occasion())
@@ -141,21 +141,17 @@ def seen_of(person: Person) -> str:
 
 def _shown(person: Person) -> dict[str, Any]:
     values: dict[str, Any] = {"username": person.username, "is_admin": person.is_admin}
-    values |= {name: _plain(getattr(person, name) or "") for name in _TEXTS}
-    values |= {name: _plain("\n".join(getattr(person, name))) for name in _LINES}
+    values |= {name: plain_lines(getattr(person, name) or "") for name in _TEXTS}
+    values |= {name: plain_lines("\n".join(getattr(person, name))) for name in _LINES}
     values["groups"] = sorted(groups.of_person(person.id))
-    return values | attribute_fields.values(attribute_fields.declared(), person.attributes)
-
-
-def _plain(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return values | attribute_fields.values(attributes.every(), person.attributes)
 
 
 def _typed() -> dict[str, Any]:
     values = typed("username", *_TEXTS, *_LINES, lists=("groups",), switches=("is_admin",))
     if "group_names" in request.form:
         by_key = groups.ids_by_key()
-        names = [line.strip() for line in request.form["group_names"].splitlines() if line.strip()]
+        names = lines_of(plain_lines(request.form["group_names"]))
         values["groups"] = [by_key.get(identifier_key(name), name) for name in names]
         values["group_names"] = "\n".join(names)
     values["groups"] = sorted(values["groups"])
@@ -172,20 +168,16 @@ def _read(problems: Problems, person: Person | None) -> dict[str, Any]:
             values[name] = getattr(person, name)
             continue
         with problems.of(name):
-            values[name] = _read_lines(entered[name]) if name in _LINES else _read_text(entered[name], name)
+            values[name] = read_set(lines_of(entered[name]), "") if name in _LINES else _read_text(entered[name], name)
     with problems.of("group_names" if "group_names" in entered else "groups"):
         values["groups"] = _read_groups(entered["groups"])
     current = person.attributes if person else {}
-    values["attributes"] = attribute_fields.read(attribute_fields.declared(), problems, current)
+    values["attributes"] = attribute_fields.read(attributes.every(), problems, current)
     return values
 
 
 def _read_text(text: str, name: str) -> str | None:
     return read_text(text.strip(), name) if text.strip() else None
-
-
-def _read_lines(text: str) -> list[str]:
-    return read_set([line.strip() for line in text.split("\n") if line.strip()], "")
 
 
 def _read_groups(given: Sequence[str]) -> list[str]:
@@ -201,7 +193,7 @@ def _page(form: Form, person: Person | None) -> dict[str, Any]:
     if len(names) > _MANY_GROUPS and "group_names" not in form.values:
         chosen = set(form.values.get("groups") or ())
         form.values["group_names"] = "\n".join(name for group_id, name in names if group_id in chosen)
-    declared = attribute_fields.declared()
+    declared = attributes.every()
     return {
         "form": form,
         "person": person,

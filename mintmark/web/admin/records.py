@@ -103,8 +103,7 @@ def _export(form: str, lines: Any) -> ResponseReturnValue:
 def _csv_lines(rows: Iterator[Any]) -> Iterator[str]:
     yield csv_line(log.COLUMNS)
     for row in rows:
-        values = log.values_of(row)
-        yield csv_line([*list(values.values())[:-1], row.detail])
+        yield csv_line({**log.values_of(row), "detail": row.detail}.values())
 
 
 def _json_lines(rows: Iterator[Any]) -> Iterator[str]:

@@ -12,12 +12,12 @@ from sqlalchemy.exc import IntegrityError
 
 from mintmark import groups
 from mintmark.assets import revisions as kept
-from mintmark.assets import save
-from mintmark.assets.differences import difference, in_words, label_of, visible
+from mintmark.assets.differences import difference
+from mintmark.assets.in_words import in_words, label_of, visible
 from mintmark.errors import FieldError, InvalidFields
 from mintmark.models import Asset, Revision, writing
 from mintmark.web import get_mint
-from mintmark.web.admin.one_asset import get_asset, look_again
+from mintmark.web.admin.one_asset import SavedMeanwhile, get_asset, lock_as_seen, look_again
 from mintmark.web.csrf import check_csrf
 from mintmark.web.forms import Form, shown
 from mintmark.web.occasion import occasion
@@ -25,10 +25,6 @@ from mintmark.web.rights import may_administer, see_right
 
 bp = Blueprint("revisions", __name__, url_prefix="/admin/assets/<asset_id>/revisions")
 _NUMBER = "<int(max=999999999):number>"
-
-
-class _SavedMeanwhile(Exception):
-    """Somebody saved since the page was loaded."""
 
 
 @bp.get("")
@@ -56,7 +52,7 @@ def bring_back(asset_id: str, number: int) -> ResponseReturnValue:
         new_number, changed = _bring_back(asset_id, number)
     except (FieldError, InvalidFields) as error:
         return _page(get_asset(asset_id), number, form=Form.refused({}, error), status=422)
-    except (_SavedMeanwhile, IntegrityError):
+    except (SavedMeanwhile, IntegrityError):
         asset = get_asset(asset_id)
         return _page(asset, number, to=asset.revision, meanwhile=kept.get_saved(asset, asset.revision), status=409)
     if changed:
@@ -69,9 +65,7 @@ def bring_back(asset_id: str, number: int) -> ResponseReturnValue:
 def _bring_back(asset_id: str, number: int) -> tuple[int, list[str]]:
     with writing():
         see_right()
-        asset = save.lock_asset(asset_id)
-        if _number(request.form.get("revision")) != asset.revision:
-            raise _SavedMeanwhile
+        asset = lock_as_seen(asset_id, request.form.get("revision", ""))
         sealer, is_admin = get_mint().settings.sealer, may_administer()
         changed = kept.bring_back(asset, number, sealer=sealer, by=occasion(), by_editor=not is_admin)
         return asset.revision, changed

@@ -12,6 +12,7 @@ from mintmark.fields import read_choice
 from mintmark.tokens import ALGORITHMS
 from mintmark.web.forms import typed
 
+LABELS = {"secret": "Secret", "secret_encoding": "How the secret is written"}
 _RANDOM_BYTES = 48  # 64 characters as text: enough for every algorithm (RFC 7518 §3.2).
 
 

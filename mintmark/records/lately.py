@@ -1,39 +1,21 @@
-"""What was asked of one asset lately: tokens by the day, failures, and who still comes by a former path.
+"""What the newest rows say of one asset: its failures, and who still comes by a former path.
 
-Days come from the counts, the rest from the newest rows that the log has of the asset: bounded work,
-however much there is.
+Bounded work, however much there is.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import or_, select
 
-from mintmark.models import LogRow, Person, TokenCount, db
+from mintmark.models import LogRow, Person, db
+from mintmark.records.naming import detail_of
 
-DAY = 86_400
-DAYS = 30
 NEWEST = 1_000  # rows of the log that are looked at.
 _FAILED = "token.failed"
 _FAILURES = 10
 _PATHS = 50
-
-
-@dataclass(slots=True)
-class Day:
-    """How many tokens were asked for on one day (UTC), by outcome."""
-
-    at: int
-    done: int = 0
-    refused: int = 0
-    failed: int = 0
-
-    @property
-    def total(self) -> int:
-        """Return how often it was asked."""
-        return self.done + self.refused + self.failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +37,12 @@ class Lately:
     people: dict[str, Person]
 
 
-def days(asset_id: str, *, now: float) -> list[Day]:
-    """Return the last DAYS days, the oldest first, today last."""
-    today = int(now) // DAY * DAY
-    found = {at: Day(at) for at in range(today - (DAYS - 1) * DAY, today + 1, DAY)}
-    statement = select(TokenCount.at, TokenCount.outcome, TokenCount.amount)
-    statement = statement.where(TokenCount.asset == asset_id, TokenCount.at >= today - (DAYS - 1) * DAY)
-    for at, outcome, amount in db.session.execute(statement):
-        if at in found and outcome in ("done", "refused", "failed"):
-            setattr(found[at], outcome, getattr(found[at], outcome) + amount)
-    return list(found.values())
-
-
 def lately(asset_id: str) -> Lately:
     """Return what the newest rows of an asset say of failures and of former paths. Two statements."""
     newest = select(LogRow.id).where(LogRow.asset == asset_id).order_by(LogRow.id.desc()).limit(NEWEST).subquery()
     those = or_(LogRow.event == _FAILED, LogRow.code == "former_path")
     statement = select(LogRow).where(LogRow.id.in_(select(newest.c.id)), those).order_by(LogRow.id.desc())
-    rows = [(row, json.loads(row.detail) if row.detail else {}) for row in db.session.scalars(statement)]
+    rows = [(row, detail_of(row)) for row in db.session.scalars(statement)]
     failures = [(row, detail) for row, detail in rows if row.event == _FAILED][:_FAILURES]
     visits = _visits(rows)[:_PATHS]
     known = {row.person for row, _ in failures if row.person} | {visit.person for visit in visits}

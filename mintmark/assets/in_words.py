@@ -1,0 +1,93 @@
+"""The fields of an asset in words: what each is called on screen, and what its value says.
+
+Rule: characters that turn or hide text are shown by their code, so that nothing reads otherwise than
+it is (CVE-2021-42574).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mintmark.fields import UNSEEN
+from mintmark.moment import duration_in_words
+
+SECRET = "secret"  # noqa: S105 — the name of a field.
+# field of a definition → its label; held to the fields that there are by a test.
+LABELS = {
+    "path": "Path",
+    "name": "Name",
+    "template": "Template",
+    "algorithm": "Algorithm",
+    SECRET: "Secret",
+    "headers": "Headers",
+    "lifetime": "Lifetime",
+    "backdate": "Backdate",
+    "claims": "Claims of the site",
+    "readers": "Readers",
+    "editors": "Editors",
+    "origins": "Origins",
+    "answer": "Answer",
+    "params": "Parameters",
+    "live": "State",
+}
+
+
+def label_of(name: str) -> str:
+    """Return what a field is called on screen."""
+    return LABELS.get(name, name)
+
+
+def visible(text: str) -> str:
+    """Return text with what turns or hides it shown by its code; tabs and line ends stay."""
+    return UNSEEN.sub(lambda found: found[0] if found[0] in "\t\n" else f"⟨U+{ord(found[0]):04X}⟩", text)
+
+
+def in_words(name: str, value: Any, group_names: Mapping[str, str]) -> str:
+    """Say in words what the value of a field is."""
+    if name in ("readers", "editors"):
+        return visible(_groups_in_words(value, group_names))
+    say = _WORDS.get(name)
+    if say is not None and value is not None:
+        return visible(say(value))
+    if name == "lifetime":
+        return "never expires"
+    return visible(value if isinstance(value, str) else _json(value))
+
+
+def _groups_in_words(value: Any, names: Mapping[str, str]) -> str:
+    if value == "everyone":
+        return "anybody who is signed in"
+    return ", ".join(sorted(names.get(each, "a group that is gone") for each in value or ())) or (
+        "nobody but administrators"
+    )
+
+
+def _answer_in_words(answer: Mapping[str, Any]) -> str:
+    methods = " and ".join(answer["methods"])
+    if answer["form"] == "raw":
+        return f"the token itself, to {methods}"
+    beside = f", beside it {_json(answer['beside'])}" if answer["beside"] else ""
+    return f"JSON with the token in “{answer['field']}”{beside}, to {methods}"
+
+
+def _params_in_words(params: Sequence[Mapping[str, Any]]) -> str:
+    return "; ".join(
+        f"{param['name']}, one of {', '.join(param['one_of'])}" if "one_of" in param else param["name"]
+        for param in params
+    )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+_WORDS: dict[str, Any] = {
+    "lifetime": duration_in_words,
+    "backdate": duration_in_words,
+    "claims": lambda switches: ", ".join(name for name, is_on in switches.items() if is_on) or "none",
+    "origins": lambda origins: ", ".join(origins) or "none",
+    "headers": lambda headers: "; ".join(f"{name}: {value}" for name, value in headers.items()) or "none",
+    "answer": _answer_in_words,
+    "params": lambda params: _params_in_words(params) or "none",
+    "live": lambda is_live: "live" if is_live else "switched off",
+}
