@@ -19,15 +19,15 @@ from typing import Any
 HERE = Path(__file__).parent
 # name → address; what README shows.
 SHOWN = {
-    "home": "/",
     "preview": "/account/preview/integrations/helpdesk",
     "dashboard": "/admin?span=week",
-    "assets": "/admin/assets",
     "asset": "/admin/assets/{asset_id}",
-    "edit": "/admin/assets/{asset_id}/edit",
     "log": "/admin/log",
 }
 MORE = {
+    "home": "/",
+    "assets": "/admin/assets",
+    "edit": "/admin/assets/{asset_id}/edit",
     "new-asset": "/admin/assets/new",
     "secret": "/admin/assets/{asset_id}/secret",
     "revisions": "/admin/assets/{asset_id}/revisions",
@@ -173,7 +173,8 @@ def _take(folder: Path, address: str, cookie: str, ids: dict[str, str], *, is_al
             context.add_cookies([{"name": "mintmark", "value": cookie, "url": address}])
             page = context.new_page()
             for name, path in pages.items():
-                if not is_all and (width, scheme) not in ((1280, "light"), (360, "dark")):
+                is_in_readme = (width, scheme) == ((360, "dark") if name in ("asset", "log") else (1280, "light"))
+                if not is_all and not is_in_readme:
                     continue
                 page.goto(address + path.format(**ids))
                 if name == "preview":
