@@ -76,6 +76,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", default="")
+    parser.add_argument("--counting", type=int, default=1_800, help="seconds to count the log's tokens, at most")
     parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
     arguments = parser.parse_args()
     is_slow = False
@@ -123,7 +124,8 @@ def _grown_site(name: str, arguments: argparse.Namespace) -> Any:
         bring_up_to_date(mint.settings)
         if is_new:
             grown.fill(now=time.time(), share=arguments.share, sealer=mint.settings.sealer)
-        while counts.catch_up(db.engine, now=time.time()):
+        deadline = time.monotonic() + arguments.counting
+        while time.monotonic() < deadline and counts.catch_up(db.engine, now=time.time()):
             pass
     return app
 
