@@ -101,6 +101,10 @@ def fill(*, now: float, share: float = 1.0, sealer: Any) -> None:
         connection.commit()
         connection.execute(text("ANALYZE"))
         connection.commit()
+    if not is_sqlite:
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("SET statement_timeout = 0"))
+            connection.execute(text("VACUUM"))  # As PostgreSQL does by itself some time after.
 
 
 def _drop_indexes(connection: Any) -> list[str]:
