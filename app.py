@@ -23,18 +23,22 @@ from mintmark.models import db, writing
 from mintmark.models.base import engine_options, is_unavailable, set_up_engine
 from mintmark.moment import duration_in_words, iso
 from mintmark.readers import display_name_of
-from mintmark.web import asking, get_mint, pages, refusals, token
+from mintmark.web import asking, get_mint, metrics, pages, refusals, token, wellknown
 from mintmark.web.csrf import FormRefused, csrf_token
 from mintmark.web.environ import REFUSED, Environ
 from mintmark.web.freshness import is_fresh
+from mintmark.web.reminders import keys_to_replace
 from mintmark.web.rights import NotAllowed, may_administer, see_right
 from mintmark.web.rooms import rooms
 from mintmark.who import make_login_manager
 
 OPEN_ENDPOINTS = frozenset({"static", "signin.form", "signin.sign_in", "signin.sign_out", "setup.setup",
                             "setup.make_first_administrator", "password_link.form",
-                            "password_link.set_password", token.ENDPOINT})  # fmt: skip
-WITHOUT_SESSION = OPEN_ENDPOINTS & {token.ENDPOINT, "static"}  # They do not ask who is signed in, or ask themselves.
+                            "password_link.set_password", token.ENDPOINT, metrics.ENDPOINT,
+                            *wellknown.ENDPOINTS})  # fmt: skip
+# They do not ask who is signed in, or ask themselves.
+WITHOUT_SESSION = OPEN_ENDPOINTS & {token.ENDPOINT, metrics.ENDPOINT, "static", *wellknown.ENDPOINTS}
+FOR_CACHES = WITHOUT_SESSION & {"static", *wellknown.ENDPOINTS}  # The same for everybody.
 MAX_BODY_BYTES = 64 * 1024
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
@@ -77,6 +81,7 @@ def create_app(overrides: Mapping[str, str] | None = None, clock: Callable[[], f
     app.jinja_env.globals.update(
         csrf_token=csrf_token, rooms=rooms, is_fresh=is_fresh, may_administer=may_administer, iso=iso,
         duration_in_words=duration_in_words, display_name_of=display_name_of, is_insecure=settings.is_exposed,
+        keys_to_replace=keys_to_replace,
     )  # fmt: skip
     wsgi: Any = app.wsgi_app
     if settings.trusted_proxies:
@@ -115,7 +120,8 @@ def _let_in() -> ResponseReturnValue | None:
     """Host, body, and whether this door is open to whoever asks."""
     g.request_id = issue.make_request_id()
     mint = get_mint()
-    if _host_name(request.host) not in mint.settings.hosts:
+    is_operations = request.path.startswith(metrics.PREFIX + "/")  # A monitor asks each node, by any name.
+    if not is_operations and _host_name(request.host) not in mint.settings.hosts:
         log.say("request.refused", request=g.request_id, status=400, code="host", address=request.remote_addr)
         return asking.empty(400)
     if refused := request.environ.get(REFUSED):
@@ -159,13 +165,13 @@ def _send_to_sign_in() -> ResponseReturnValue:
 
 
 def _send_off(response: Response) -> Response:
-    """What every answer carries. Nothing but static files may be kept by a cache."""
+    """What every answer carries. Nothing but static files and key sets may be kept by a cache."""
     response.headers["Mintmark-Request"] = g.get("request_id", "none")
-    if request.endpoint == "static" and response.status_code in (200, 206, 304):
-        response.headers["Cache-Control"] = "public, max-age=3600"
-    else:
+    if request.endpoint not in FOR_CACHES or response.status_code not in (200, 206, 304):
         response.headers["Cache-Control"] = "no-store"
         response.headers["Vary"] = "Cookie, Authorization, Origin"
+    elif request.endpoint == "static":
+        response.headers["Cache-Control"] = "public, max-age=3600"
     response.headers["Server"] = ""  # Which server it is concerns nobody (ASVS 13.4.6).
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)

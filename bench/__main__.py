@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -34,7 +34,7 @@ local cookies = {}
 for line in io.lines(os.getenv("COOKIES")) do table.insert(cookies, line) end
 function init(args) math.randomseed(os.time()) end
 function request()
-  return wrk.format("GET", "/a", {Cookie = cookies[math.random(#cookies)]})
+  return wrk.format("GET", os.getenv("ASSET"), {Cookie = cookies[math.random(#cookies)]})
 end
 """
 
@@ -51,11 +51,11 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         doors = {"bare Flask": (stack.enter_context(_bare()), None)}
         for name, settings in _variants(folder):
-            doors[name] = stack.enter_context(_mintmark(folder / name.replace(" ", "-"), settings))
+            doors[name] = stack.enter_context(serving(folder / name.replace(" ", "-"), settings))
         results: dict[str, list[tuple[float, float]]] = {name: [] for name in doors}
         for _ in range(arguments.rounds):
             for name, (port, cookies) in doors.items():
-                results[name].append(_wrk(port, cookies, folder, arguments.seconds))
+                results[name].append(measure(port, cookies, folder, arguments.seconds))
     _print(results)
 
 
@@ -87,11 +87,16 @@ def _bare() -> Iterator[int]:
 
 
 @contextmanager
-def _mintmark(folder: Path, settings: dict[str, str]) -> Iterator[tuple[int, Path]]:
+def serving(
+    folder: Path, settings: dict[str, str], add: Callable[[dict[str, str]], None] | None = None
+) -> Iterator[tuple[int, Path]]:
+    """Serve a filled site, with what `add` puts into it; yield its port and the file of its people's cookies."""
     port = _free_port()
     overrides = {"INSTANCE": str(folder), "BIND": f"127.0.0.1:{port}", "LIMIT_TOKENS": "999999 per minute", **settings}
     cookies = folder.with_suffix(".cookies")
     cookies.write_text("\n".join(_fill(overrides)))
+    if add:
+        add(overrides)
     environ = {"MINTMARK_" + name: value for name, value in overrides.items()}
     with _running([sys.executable, "-m", "mintmark.serve"], environ, port):
         yield port, cookies
@@ -122,7 +127,7 @@ def _fill(overrides: dict[str, str]) -> list[str]:
                 session = sessions.begin(person, now=now, address=None, device="bench")
                 cookies.append("mintmark=" + signer.dumps({"_user_id": session.id}))
             entered = {"path": "a", "name": "a", "template": TEMPLATE, "readers": ["staff"]}
-            definition = read_definition(entered, group_ids=groups.ids_by_key(), attributes={})
+            definition = read_definition(entered, group_ids=groups.ids_by_key(), attributes={}, keys={})
             secret = read_secret("a-secret-for-the-benchmark-0123456789", "text", algorithm="HS256")
             save.create(definition, secret, sealer=mint.settings.sealer, by=Occasion(now, "bench"))
     return cookies
@@ -150,10 +155,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wrk(port: int, cookies: Path | None, folder: Path, seconds: int) -> tuple[float, float]:
+def measure(port: int, cookies: Path | None, folder: Path, seconds: int, path: str = "/a") -> tuple[float, float]:
     """Return requests a second and the 99th percentile in milliseconds."""
-    command = ["wrk", "-t1", "-c16", f"-d{seconds}", "--latency", f"http://127.0.0.1:{port}/a"]
-    environ = dict(os.environ)
+    command = ["wrk", "-t1", "-c16", f"-d{seconds}", "--latency", f"http://127.0.0.1:{port}{path}"]
+    environ = {**os.environ, "ASSET": path}
     if cookies:
         (folder / "pick.lua").write_text(PICK_A_COOKIE)
         command[1:1] = ["-s", str(folder / "pick.lua")]

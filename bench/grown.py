@@ -1,7 +1,8 @@
 """A grown site: 100,000 assets, 1,000,000 people, 5,000,000 log rows, written straight into the tables.
 
 Made by bulk statements, for the acts of the site would take hours; the rows are what the acts
-write. Everything is computed from its number, so that every run has the same site.
+write. Everything but the key pairs is computed from its number, so that every run has the same site.
+One asset in a hundred signs with a key; RINGS rings share these among them, each rotated once.
 """
 
 import itertools
@@ -13,22 +14,27 @@ from typing import Any
 from sqlalchemy import insert, text
 from sqlalchemy.schema import CreateIndex
 
+from mintmark import keypairs
+from mintmark.keys.life import needed_until
 from mintmark.models import (
     Access,
     Asset,
     Attribute,
     Group,
+    KeyRing,
     LogRow,
     Membership,
     Person,
     Revision,
     SearchWord,
     Secret,
+    SigningKey,
     db,
 )
 from mintmark.search import ASSET, PERSON, words_of
 
 ASSETS, PEOPLE, LOG_ROWS, GROUPS = 100_000, 1_000_000, 5_000_000, 2_000
+RINGS = ("RS256", "ES256", "ES384", "EdDSA", "PS256")
 DAYS = 60
 _CHUNK = 20_000
 _FIRST = (
@@ -42,6 +48,7 @@ _DEPARTMENT = {
     "sensitive": False,
     "changed_by": "administrators",
 }
+LIFETIME = 600
 TEMPLATE = '{"sub": "{{ user.username }}", "name": "{{ user.display_name }}", "mail": "{{ user.email | omit }}"}'
 
 
@@ -63,6 +70,16 @@ def asset_id(number: int) -> str:
 def asset_path(number: int) -> str:
     """Return the path of an asset: 50 folders of 40 folders of 50 assets."""
     return f"dept-{number // 2000:02}/app-{number // 50 % 40:02}/asset-{number:06}"
+
+
+def ring_of(number: int) -> int | None:
+    """Return the number of the ring with which an asset signs; most have a secret."""
+    return number // 100 % len(RINGS) if number % 100 == 50 else None
+
+
+def key_id(ring: int, *, is_first: bool) -> str:
+    """Return the id of the first key of a ring, which is retired, or of the one that signs."""
+    return f"bench-{ring}-{'first' if is_first else 'second'}"
 
 
 def username(number: int) -> str:
@@ -87,6 +104,8 @@ def fill(*, now: float, share: float = 1.0, sealer: Any) -> None:
             (Person, _people(people, now)),
             (Membership, _memberships(people, groups)),
             (SearchWord, _words(people, assets)),
+            (KeyRing, _rings(now)),
+            (SigningKey, _keys(now, sealer)),
             (Asset, _assets(assets, now)),
             (Secret, _secrets(assets, now, sealer)),
             (Revision, _revisions(assets, groups, now)),
@@ -207,12 +226,43 @@ def _words(people: int, assets: int) -> Iterator[dict[str, Any]]:
         yield {"kind": kind, "word": word, "label": label, "entry_id": entry}
 
 
+def _rings(now: float) -> Iterator[dict[str, Any]]:
+    for number, algorithm in enumerate(RINGS):
+        yield {"id": scatter(number, 5), "algorithm": algorithm, "revision": 1, "created_at": _begins(now)}
+
+
+def _keys(now: float, sealer: Any) -> Iterator[dict[str, Any]]:
+    """Two of each ring: one signed the first half of the log's time, the other signs since."""
+    begins, half = _begins(now), _begins(now) + DAYS * 43_200
+    for ring, algorithm in enumerate(RINGS):
+        for is_first in (True, False):
+            pair, row_id = keypairs.generate(algorithm, bits=2048), scatter(ring * 2 + is_first, 6)
+            sealed = sealer.seal(pair.to_bytes(), table="signing_key", row=row_id, column="sealed")
+            yield {
+                "id": row_id, "ring_id": scatter(ring, 5), "algorithm": algorithm,
+                "key_id": key_id(ring, is_first=is_first), "thumbprint": keypairs.thumbprint(pair.public),
+                "public": pair.public, "sealed": sealed, "sealed_by": sealer.keys[0].key_id, "is_brought": False,
+                "created_at": begins, "published_at": begins, "signs_from_at": begins if is_first else half,
+                "retired_at": half if is_first else None, "gone_at": needed_until(half, LIFETIME) if is_first else None,
+                "revoked_at": None, "due_at": None,
+            }  # fmt: skip
+
+
+def _begins(now: float) -> int:
+    """Return when the log begins."""
+    return int(now) - DAYS * 86_400
+
+
 def _definition(number: int, groups: int) -> dict[str, Any]:
+    ring = ring_of(number)
     readers: Any = "everyone" if number % 3 else [scatter(number % groups, 3)]
     editors = [scatter(number // 7 % groups, 3)] if number % 7 == 0 else []
     return {
-        "path": asset_path(number), "name": f"Asset {number}", "algorithm": "HS256", "headers": {},
-        "template": TEMPLATE, "lifetime": None if number % 5_000 == 0 else 600, "backdate": 0,
+        "path": asset_path(number), "name": f"Asset {number}",
+        "algorithm": "HS256" if ring is None else RINGS[ring], "headers": {},
+        "signing_key": None if ring is None else scatter(ring, 5),
+        "template": TEMPLATE if ring is None else TEMPLATE.replace("{", f'{{"aud": "{asset_path(number)}", ', 1),
+        "lifetime": None if number % 5_000 == 0 else LIFETIME, "backdate": 0,
         "claims": {"iat": True, "jti": True, "nbf": False}, "origins": [],
         "answer": {"form": "raw", "methods": ["GET"]},
         "params": [], "live": number % 200 != 3,
@@ -226,27 +276,42 @@ def _assets(count: int, now: float) -> Iterator[dict[str, Any]]:
         yield {
             "id": asset_id(number), "path": definition["path"], "name": definition["name"], "live": definition["live"],
             "for_everyone": definition["readers"] == "everyone", "lifetime": definition["lifetime"],
-            "weak": number % 10_000 == 1, "fingerprint": f"{number - number % 2 if number % 1000 < 2 else number:016x}",
+            "weak": number % 10_000 == 1, "fingerprint": _fingerprint(number),
+            "ring_id": definition["signing_key"],
+            "audience": [definition["path"]] if definition["signing_key"] else None,
             "revision": 1, "created_at": int(now), "trashed_at": int(now) - number if number % 1_000 == 7 else None,
             "unseen_since": 1 if number % 7_000 == 0 else None, "examined_at": None,
             "failing": 3 if number % 4_000 == 0 else None, "findings": None,
         }  # fmt: skip
 
 
+def _fingerprint(number: int) -> str:
+    """Two assets in a thousand share a secret."""
+    if ring_of(number) is not None:
+        return ""
+    return f"{number - number % 2 if number % 1000 < 2 else number:016x}"
+
+
 def _secrets(count: int, now: float, sealer: Any) -> Iterator[dict[str, Any]]:
     for number in range(count):
+        if ring_of(number) is not None:
+            continue
         secret_id = scatter(number, 4)
         sealed = sealer.seal(
             f"the shared secret of asset {number:09} here".encode(), table="secret", row=secret_id, column="sealed"
         )
         yield {"id": secret_id, "asset_id": asset_id(number), "sealed": sealed, "fingerprint": f"{number:016x}",
-               "weak": number % 10_000 == 1, "created_at": int(now)}  # fmt: skip
+               "sealed_by": sealer.keys[0].key_id, "kid": None, "weak": number % 10_000 == 1,
+               "created_at": int(now)}  # fmt: skip
 
 
 def _revisions(count: int, groups: int, now: float) -> Iterator[dict[str, Any]]:
     for number in range(count):
+        definition, ring = _definition(number, groups), ring_of(number)
         yield {"asset_id": asset_id(number), "number": 1, "at": int(now), "actor": person_id(0),
-               "definition": _definition(number, groups), "secret_id": scatter(number, 4)}  # fmt: skip
+               "definition": definition, "lifetime": definition["lifetime"],
+               "secret_id": scatter(number, 4) if ring is None else None,
+               "ring_id": None if ring is None else scatter(ring, 5)}  # fmt: skip
 
 
 def _access(count: int, groups: int) -> Iterator[dict[str, Any]]:
@@ -272,10 +337,12 @@ def _log(count: int, people: int, assets: int, now: float) -> Iterator[dict[str,
                 ("token.refused", "refused", "not_a_reader"), ("token.failed", "failed", "template_failed"),
                 ("person.signed_in", "done", None), ("asset.revised", "done", None),
             ][number // 40 % 4]  # fmt: skip
+        ring = ring_of(asset) if event == "token.issued" else None
         yield {
             **nothing, "at": start + number * step, "event": event, "outcome": outcome, "actor": person_id(who),
             "address": f"10.{who % 200}.{number % 250}.7", "person": person_id(who),
             "asset": None if event == "person.signed_in" else asset_id(asset), "revision": 1,
             "request": f"{number:016x}", "jti": f"{number:022x}" if event == "token.issued" else None,
+            "kid": None if ring is None else key_id(ring, is_first=number < count // 2),
             "sub": username(who), "code": code, "detail": f'{{"path":"{asset_path(asset)}"}}',
         }  # fmt: skip

@@ -39,6 +39,12 @@ def pages() -> dict[str, str]:
         "assets, shared secrets": "/admin/assets?show=shared",
         "assets, trash": "/admin/assets?show=trash",
         "asset": f"/admin/assets/{asset}",
+        "asset with a signing key": f"/admin/assets/{grown.asset_id(150)}",
+        "signing keys": "/admin/keys",
+        "signing key": f"/admin/keys/{grown.scatter(2, 6)}",
+        "revoking a signing key": f"/admin/keys/{grown.scatter(2, 6)}/revoke",
+        "key set of the site": "/.well-known/jwks.json",
+        "key set of an asset": f"/.well-known/jwks/{grown.asset_path(150)}",
         "revisions": f"/admin/assets/{asset}/revisions",
         "people": "/admin/people",
         "people, searched (rare)": "/admin/people?q=person0777777",
@@ -54,6 +60,9 @@ def pages() -> dict[str, str]:
         "group of 600,000": f"/admin/groups/{grown.scatter(0, 3)}",
         "attributes": "/admin/attributes",
         "log": "/admin/log",
+        "log, a key that signs": f"/admin/log?kid={grown.key_id(1, is_first=False)}",
+        "log, a key that is gone": f"/admin/log?kid={grown.key_id(1, is_first=True)}",
+        "log, an unknown key id": "/admin/log?kid=nobody",
         "log, far back": "/admin/log?before=1000000",
         "log, one asset": f"/admin/log?asset={grown.asset_path(49)}",
         "log, one person": f"/admin/log?person={grown.username(15_838)}",
@@ -164,7 +173,7 @@ def _ask(app: Any, client: Any, address: str, rounds: int) -> tuple[list[float],
         answer = client.get(address)
         length = len(answer.data)
         times.append((time.perf_counter() - started) * 1000)
-        assert answer.status_code == 200 and length > 500, (address, answer.status)
+        assert answer.status_code == 200 and length > 100, (address, answer.status)
         if number == 0:
             times.clear()
     event.remove(engine, "before_cursor_execute", count)

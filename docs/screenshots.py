@@ -37,6 +37,14 @@ MORE = {
     "move": "/admin/assets/{asset_id}/move",
     "copy": "/admin/assets/{asset_id}/copy",
     "trash": "/admin/assets/{asset_id}/trash",
+    "keys": "/admin/keys",
+    "new-key": "/admin/keys/new",
+    "key": "/admin/keys/{signing_key_id}",
+    "next-key": "/admin/keys/{signing_key_id}/next",
+    "revoke-key": "/admin/keys/{signing_key_id}/revoke",
+    "key-asset": "/admin/assets/{key_asset_id}",
+    "key-of-asset": "/admin/assets/{key_asset_id}/secret",
+    "log-of-key": "/admin/log?kid={key_id}",
     "people": "/admin/people",
     "new-person": "/admin/people/new",
     "person": "/admin/people/{person_id}",
@@ -103,15 +111,18 @@ def _fill(app: Any, clock: Clock) -> tuple[str, dict[str, str]]:
 
     for name in ("HELPDESK", "CHAT", "EDITOR", "ROOM"):
         os.environ[f"MINTMARK_SECRET_DEMO_{name}"] = f"a secret of the example site, {name:>20}, 0123456789"
-    result = app.test_cli_runner().invoke(args=["site", "import", str(HERE / "example-site.yaml")])
-    assert result.exit_code == 0, result.output
     end, month = clock.now, 30 * 86_400
+    clock.now = end - month - 60
+    _run(app, "site", "import", str(HERE / "example-site.yaml"))
     for step in range(600):
         clock.now = end - month + step * month / 600
+        if step == 400:
+            _run(app, "keys", "rotate", "demo-2026", "--next-id", "demo-2027")
         hour = int(clock.now) // 3600 % 24
         for username in ("ada", "ben", "mia")[: 1 + (step * 7 + hour) % 3]:
-            _signed_in(app, clock, username).get(f"/{_paths(app)[step * 5 % len(_paths(app))]}")
+            _signed_in(app, clock, username).get(f"/{_paths(app)[step * 7 % len(_paths(app))]}")
     clock.now = end
+    _run(app, "keys", "plan", "demo-2027", "--every", "90", "--keys", "2")
     cookie = _signed_in(app, clock, "ada").get_cookie("mintmark").value
     with app.app_context():
         clock.now = end + 60
@@ -120,6 +131,11 @@ def _fill(app: Any, clock: Clock) -> tuple[str, dict[str, str]]:
         db.session.remove()
     clock.now = end
     return cookie, _ids(app)
+
+
+def _run(app: Any, *words: str) -> None:
+    result = app.test_cli_runner().invoke(args=list(words))
+    assert result.exit_code == 0, result.output
 
 
 def _paths(app: Any) -> list[str]:
@@ -150,10 +166,14 @@ def _signed_in(app: Any, clock: Clock, username: str) -> Any:
 
 
 def _ids(app: Any) -> dict[str, str]:
-    from mintmark.models import Asset, Group, LogRow, Person, db
+    from mintmark.models import Asset, Group, LogRow, Person, SigningKey, db
 
     with app.app_context():
+        key = db.session.execute(db.select(SigningKey).where(SigningKey.key_id == "demo-2027")).scalar_one()
         return {
+            "signing_key_id": key.id,
+            "key_id": key.key_id,
+            "key_asset_id": db.session.scalar(db.select(Asset.id).where(Asset.ring_id == key.ring_id)) or "",
             "asset_id": db.session.scalar(db.select(Asset.id).where(Asset.path == "integrations/helpdesk")) or "",
             "person_id": db.session.scalar(db.select(Person.id).where(Person.username == "ben")) or "",
             "group_id": db.session.scalar(db.select(Group.id).order_by(Group.name_key)) or "",

@@ -23,7 +23,7 @@ from mintmark.addresses import (
     split_bind,
 )
 from mintmark.errors import ConfigurationError
-from mintmark.instance import private_folder, sealing_keys
+from mintmark.instance import make_sealer, private_folder
 from mintmark.sealing import Sealer
 
 PREFIX = "MINTMARK_"
@@ -55,6 +55,7 @@ class Settings:
     redis_url: str | None = field(default=None, repr=False)
     session_idle: int = 3600
     session_lifetime: int = 43200
+    metrics_token: str | None = field(default=None, repr=False)
     sqlite_synchronous: str = "full"
     cross_site: bool = False
 
@@ -118,6 +119,12 @@ def _switch(value: str) -> bool:
     return value == "1"
 
 
+def _metrics_token(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._~+/-]{20,200}=*", value, re.ASCII):  # RFC 6750 §2.1
+        raise ValueError("takes 20 to 200 letters, digits and . _ ~ + / -")
+    return value
+
+
 def _synchronous(value: str) -> str:
     if value.lower() not in ("full", "normal"):
         raise ValueError("takes full or normal")
@@ -158,6 +165,11 @@ SETTINGS: dict[str, tuple[Callable[[str], Any], str, str]] = {
         "`43200`",
         "seconds after sign-in after which a session ends",
     ),
+    "METRICS_TOKEN": (
+        _metrics_token,
+        "none",
+        "what reads `/-/metrics` by `Authorization: Bearer …`; without it none does",
+    ),
     "SQLITE_SYNCHRONOUS": (
         _synchronous,
         "`full`",
@@ -185,7 +197,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             raise ConfigurationError(f"{variable} {error}.") from None
     given["instance"] = private_folder(Path(given.get("instance") or _INSTANCE).resolve())
     given.setdefault("database_url", f"sqlite:///{given['instance'] / 'mintmark.sqlite'}")
-    given["sealer"] = Sealer(sealing_keys(given.pop("sealing_key", None), given["instance"]))
+    given["sealer"] = make_sealer(given.pop("sealing_key", None), given["instance"])
     settings = Settings(**given)
     _refuse_what_cannot_be_safe(settings)
     return settings

@@ -16,7 +16,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, insert, text
 from sqlalchemy.exc import DBAPIError
 
-from mintmark import site
+from mintmark import resealing, site
 from mintmark.config import Settings
 from mintmark.errors import ConfigurationError
 from mintmark.models import Site, db
@@ -27,21 +27,33 @@ _LOCK = 0x6D696E74  # "mint"
 
 def bring_up_to_date(settings: Settings) -> None:
     """Create or upgrade the tables and the site's row. Raises ConfigurationError."""
+    with _said_plainly(), _one_at_a_time(db.engine, settings) as connection:
+        is_new = not _has_row(connection)
+        if not is_new:
+            resealing.see_keys(connection, settings.sealer)  # A wrong one is found before anything is changed.
+        _upgrade(connection)
+        if is_new:
+            connection.execute(insert(Site).values(site.make_row(sealer=settings.sealer)))
+    if settings.is_sqlite:
+        _make_private(Path(db.engine.url.database or ""))
+
+
+def see_sealing_keys(settings: Settings) -> None:
+    """See that everything in the database can be opened, where it was ever set up. Raises ConfigurationError."""
+    with _said_plainly(), db.engine.connect() as connection:
+        if _has_row(connection):
+            resealing.see_keys(connection, settings.sealer)
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
     try:
-        with _one_at_a_time(db.engine, settings) as connection:
-            is_new = not _has_row(connection)
-            if not is_new:
-                _see_sealing_key(connection, settings)  # A wrong one is found before anything is changed.
-            _upgrade(connection)
-            if is_new:
-                connection.execute(insert(Site).values(site.make_row(sealer=settings.sealer)))
+        yield
     except DBAPIError as error:
         reason = str(error.orig).splitlines()[0] if error.orig else "it does not answer"
         raise ConfigurationError(f"The database cannot be used: {reason}") from None
     except OSError as error:
         raise ConfigurationError(f"The database’s folder cannot be used: {error.strerror}") from None
-    if settings.is_sqlite:
-        _make_private(Path(db.engine.url.database or ""))
 
 
 def has_site() -> bool:
@@ -70,11 +82,6 @@ def _one_at_a_time(engine: Engine, settings: Settings) -> Iterator[Connection]:
             connection.commit()
     finally:
         os.close(descriptor)
-
-
-def _see_sealing_key(connection: Connection, settings: Settings) -> None:
-    key, sealed_check = connection.execute(text("SELECT key, sealed_check FROM site WHERE id = 1")).one()
-    site.see_sealing_key(key, bytes(sealed_check), sealer=settings.sealer)
 
 
 def _has_row(connection: Connection) -> bool:

@@ -82,6 +82,11 @@ def read_whole(value: Any, field: str, low: int, high: int) -> int:
     return value
 
 
+def may_repeat(text: str, longest: int = 128) -> bool:
+    """Tell whether what somebody gave as a key id may be said again: no private key that was pasted there may."""
+    return len(text) <= longest and "-----" not in text and not {"\n", "\r", "{"} & set(text)
+
+
 def read_choice(value: Any, field: str, choices: tuple[str, ...]) -> str:
     """Return one of several words. Raises FieldError."""
     if value not in choices or not isinstance(value, str):

@@ -1,8 +1,8 @@
 """Issuing: the one function from an asset and a person to a recorded token, whoever calls it.
 
 `Mint` is what a process keeps to do that quickly. The order of a token's making: look up
-what must be fresh in one query, find the prepared revision, see who may fetch, render the
-claims, sign, record the row, and only then hand the token out.
+what must be fresh in one query, find the prepared revision, see who may fetch, find who signs,
+render the claims, sign, record the row, and only then hand the token out.
 """
 
 import secrets
@@ -14,27 +14,28 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from mintmark import payload
-from mintmark.assets.prepare import Prepared, PreparedAssets, load_prepared, template_fault
+from mintmark.assets.prepare import Prepared, PreparedAssets, load_prepared
 from mintmark.config import Settings
 from mintmark.counts import keep_up
+from mintmark.drafts import make_draft
 from mintmark.errors import CannotIssue, LimitReached
 from mintmark.log import Occasion, to_json
 from mintmark.models.base import queue_of
 from mintmark.models.wire import Wire
-from mintmark.readers import Reader, may_edit, reader_of
+from mintmark.readers import Reader, reader_of
 from mintmark.recorder import Recorder
 from mintmark.sessions import MAX_SKEW, is_touch_due, limits
 from mintmark.throttle import Fuse
-from mintmark.tokens import make_jti
+from mintmark.tokens import Signer
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A token whose row is committed, with its claims."""
+    """A token whose row is committed, with its claims and who signed it."""
 
     token: str
     claims: dict[str, Any]
+    signer: Signer
 
 
 class Mint:
@@ -67,8 +68,8 @@ class Mint:
         row = self.wire.look_up(values if person is None else {**values, "person": person})
         if row is None:
             return None, None
-        asset_id, revision, live, attributes_revision, last_used_at, *columns = row
-        asset = self.prepared.get(asset_id, revision, attributes_revision) if live else None
+        asset_id, revision, live, attributes_revision, keys_revision, last_used_at, *columns = row
+        asset = self.prepared.get(asset_id, revision, attributes_revision, keys_revision) if live else None
         if columns[0] is None:
             return asset, None
         is_due = session is not None and is_touch_due(last_used_at, now, self.settings)
@@ -91,13 +92,17 @@ class Mint:
         params: Mapping[str, str],
         occasion: Occasion,
         sources: dict[Any, Any] | None = None,
+        *,
+        with_next: bool = False,
     ) -> Issued:
-        """Make a token and record it, or record why not; `sources` as for `make_claims`.
+        """Make a token and record it, or record why not; `sources` and `with_next` as in mintmark/drafts.py.
 
         Raises CannotIssue (the diagnosis is in the log) and NotRecorded (then there is no token).
         """
         try:
-            issued = make_token(asset, reader, params, occasion.now, self.settings.site_url, sources)
+            site_url = self.settings.site_url
+            draft = make_draft(asset, reader, params, occasion.now, site_url, sources, is_next=with_next)
+            issued = Issued(draft.sign(), draft.claims, draft.signer)
         except CannotIssue as error:
             failed = {"code": error.code, "detail": to_json({**_where(asset, occasion), **error.detail})}
             self.record("token.failed", "failed", asset, reader, occasion, failed)
@@ -107,8 +112,8 @@ class Mint:
         columns = {
             "jti": jti,
             "sub": sub,
-            "kid": asset.signer and asset.signer.key_id,
-            "code": "former_path" if occasion.former_path else None,
+            "kid": issued.signer.key_id,
+            "code": "next_key" if with_next else "former_path" if occasion.former_path else None,
         }
         self.record("token.issued", "done", asset, reader, occasion, columns)
         return issued
@@ -147,87 +152,6 @@ class Mint:
 def _where(asset: Prepared, occasion: Occasion) -> dict[str, str]:
     """Return the path for the log, and beside it the one that was asked for where the asset was moved."""
     return {"path": asset.path} | ({"former_path": occasion.former_path} if occasion.former_path else {})
-
-
-def make_token(
-    asset: Prepared,
-    reader: Reader,
-    params: Mapping[str, str],
-    now: float,
-    site_url: str,
-    sources: dict[Any, Any] | None = None,
-) -> Issued:
-    """Render, add the site's claims, sign. Raises CannotIssue. Nothing is recorded: `Mint.issue` does that."""
-    claims = make_claims(asset, reader, params, now, site_url, sources)
-    assert asset.signer is not None  # noqa: S101 — for the type checker: an asset without a fault has one.
-    token = asset.signer.sign(claims)
-    _see_size(len(token))
-    return Issued(token, claims)
-
-
-def make_sample(
-    asset: Prepared,
-    reader: Reader,
-    params: Mapping[str, str],
-    now: float,
-    site_url: str,
-    sources: dict[Any, Any],
-) -> dict[str, Any]:
-    """Return the claims that `make_token` would sign, and sign nothing. Raises CannotIssue wherever it would."""
-    claims = make_claims(asset, reader, params, now, site_url, sources)
-    assert asset.signer is not None  # noqa: S101 — for the type checker: an asset without a fault has one.
-    _see_size(asset.signer.size_of(claims))
-    return claims
-
-
-def _see_size(characters: int) -> None:
-    if characters > payload.MAX_TOKEN_CHARACTERS:
-        raise CannotIssue(
-            "token_too_large",
-            f"The token has {characters} characters; at most {payload.MAX_TOKEN_CHARACTERS} are possible.",
-            hint="Leave out what the relying party does not need, or shorten it with `truncate`.",
-        )
-
-
-def make_claims(
-    asset: Prepared,
-    reader: Reader,
-    params: Mapping[str, str],
-    now: float,
-    site_url: str,
-    sources: dict[Any, Any] | None = None,
-) -> dict[str, Any]:
-    """Return the claims of the template and of the site, and where each came from in `sources`. Raises CannotIssue."""
-    if asset.fault is not None:
-        raise asset.fault.copy()
-    context = {
-        "user": reader.user,
-        "asset": {"path": asset.path, "name": asset.name, "can_edit": may_edit(asset, reader)},
-        "site": {"url": site_url},
-        "now": int(now),
-        "params": params,
-    }
-    assert asset.template is not None  # noqa: S101 — for the type checker: an asset without a fault has one.
-    try:
-        claims = payload.render(asset.template, context, sources)
-    except payload.TemplateError as error:
-        raise template_fault(error, "template_failed") from error
-    return _add_site_claims(claims, asset.definition, int(now))
-
-
-def _add_site_claims(claims: dict[str, Any], definition: Mapping[str, Any], now: int) -> dict[str, Any]:
-    """`iat`, `nbf`, `exp` and `jti` of RFC 7519 §4.1, of one reading of the clock."""
-    switches, lifetime = definition["claims"], definition["lifetime"]
-    iat = now - definition["backdate"]
-    if switches["iat"]:
-        claims["iat"] = iat
-    if switches["nbf"]:
-        claims["nbf"] = iat
-    if lifetime is not None:
-        claims["exp"] = iat + lifetime
-    if switches["jti"]:
-        claims["jti"] = make_jti()
-    return claims
 
 
 def make_request_id() -> str:

@@ -17,7 +17,7 @@ from mintmark.moment import iso
 
 # event → meaning; README's table is held to this one by a test.
 EVENTS = {
-    "token.issued": "a person, or a command for a person, got a token",
+    "token.issued": "a person, or a command for a person, got a token (`code`: `former_path`, `next_key`, or none)",
     "token.refused": "a known person was refused one (`code`: `not_a_reader`, `limit_reached`, `origin`)",
     "token.failed": "the asset is set up so that this person gets none; the diagnosis says why",
     "person.signed_in": "a new session began",
@@ -42,11 +42,25 @@ EVENTS = {
     "asset.purged": "an asset in the trash was taken away for good",
     "asset.seen": "an administrator has seen what editors saved",
     "asset.previewed": "an administrator looked at the claims that an asset gives another person",
+    "key.made": "a signing key was made; `detail` has its moments, and the key that it replaces",
+    "key.brought": "a signing key was brought; `detail` as above",
+    "key.rescheduled": "the moments of a signing key were changed",
+    "key.revoked": "a signing key was unpublished at once, and signs no more",
+    "key.unpublished": "a retired signing key whose tokens never expire was unpublished",
+    "site.resealed": "everything sealed was moved to another sealing key",
     "site.set_up": "the one-time link was used: the first administrator exists",
     "site.imported": "a site file was imported",
     "site.exported": "the site was exported to a file",
     "log.exported": "the log, or what a filter left of it, was exported",
     "log.archived": "the oldest rows were written to a file and taken out of the log",
+}
+# code → meaning, of the events about tokens that had one.
+CODES = {
+    "former_path": "asked for by a path that the asset was moved away from",
+    "next_key": "signed with the next secret or key, to try it",
+    "not_a_reader": "the person is none of the asset’s readers",
+    "limit_reached": "too many within a short time",
+    "origin": "asked from an origin that the asset does not list",
 }
 _MAX_SAID = 300
 COLUMNS = [column.name for column in LogRow.__table__.columns]

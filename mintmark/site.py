@@ -13,7 +13,7 @@ from mintmark.log import Occasion
 from mintmark.models import Person, Site, db
 from mintmark.models.base import new_id
 from mintmark.passwords import read_password
-from mintmark.sealing import Sealer
+from mintmark.sealing import Sealer, SealingKey, key_id_of
 
 _CHECK = b"This site's sealing key is the right one."
 _PLACE = {"table": "site", "column": "sealed_check"}
@@ -23,6 +23,18 @@ def make_row(*, sealer: Sealer) -> dict[str, Any]:
     """Return the row of a new site."""
     key = new_id()
     return {"id": 1, "key": key, "sealed_check": sealer.seal(_CHECK, row=key, **_PLACE), "attributes_revision": 0}
+
+
+def reseal_check(*, sealer: Sealer) -> bool:
+    """Move the check to the first sealing key, in the caller's transaction; False where it was there."""
+    site = db.session.get_one(Site, 1, populate_existing=True)
+    was, key = site.sealed_check, site.key
+    if key_id_of(was) == sealer.keys[0].key_id:
+        return False
+    fresh = sealer.seal(sealer.open(was, row=key, **_PLACE), row=key, **_PLACE)
+    statement = update(Site).where(Site.id == 1, Site.sealed_check == was).values(sealed_check=fresh)
+    done: Any = db.session.execute(statement)
+    return bool(done.rowcount)
 
 
 def see_sealing_key(key: str, sealed_check: bytes, *, sealer: Sealer) -> None:
@@ -46,14 +58,19 @@ def setup_code(*, sealer: Sealer) -> str | None:
     site = db.session.get_one(Site, 1)
     if site.set_up_at is not None:
         return None
-    code = hmac.digest(sealer.keys[0].derive("setup"), site.key.encode(), "sha256")[:20]
+    return _code(sealer.keys[0], site.key)
+
+
+def _code(key: SealingKey, site_key: str) -> str:
+    code = hmac.digest(key.derive("setup"), site_key.encode(), "sha256")[:20]
     return base64.b32encode(code).decode().lower()
 
 
 def see_setup_code(code: str, *, sealer: Sealer) -> None:
-    """Raises NotFound unless this is the code, and it was not used."""
-    expected = setup_code(sealer=sealer)
-    if expected is None or not hmac.compare_digest(expected.encode(), code.encode("utf-8", "replace")):
+    """Raises NotFound unless this is the code, and it was not used. Another node may have its keys in another order."""
+    site, given = db.session.get_one(Site, 1), code.encode("utf-8", "replace")
+    codes = [] if site.set_up_at is not None else [_code(key, site.key) for key in sealer.keys]
+    if not any([hmac.compare_digest(each.encode(), given) for each in codes]):
         raise NotFound(
             "The link for the first administrator works once. Until it was used, every start prints it again;"
             " afterwards `flask --app app create-admin` helps."

@@ -7,7 +7,7 @@ its one query; both hold the session to `mintmark.sessions.limits`.
 
 from typing import Any
 
-from flask import Request, g, session
+from flask import Request, Response, g, session
 from flask_login import AnonymousUserMixin, LoginManager
 from sqlalchemy.exc import DBAPIError
 
@@ -42,12 +42,18 @@ def session_id_of(request: Request) -> str | None:
     return found if isinstance(found, str) else None
 
 
+class _LoginManager(LoginManager):  # type: ignore[misc]
+    def _update_remember_cookie(self, response: Response) -> Response:
+        """There is none; to look for it would make every answer one that varies by cookie."""
+        return response
+
+
 def make_login_manager(now: Any, settings: Any) -> LoginManager:
     """Return Flask-Login set up so that our session rows are the only session system.
 
     Its own `session_protection`, freshness and remember cookie are a second one and stay off.
     """
-    manager = LoginManager()
+    manager = _LoginManager()
     manager.session_protection = None
 
     @manager.user_loader  # type: ignore[untyped-decorator]

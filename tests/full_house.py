@@ -4,20 +4,29 @@
 """
 
 import json
+from dataclasses import replace
+from urllib.parse import quote
 
 from mintmark import groups, people
-from mintmark.assets import save, trash
+from mintmark.assets import overlap, save, trash
+from mintmark.assets.secrets import read_secret
 from mintmark.errors import FieldError
 from mintmark.fields import read_identifier
-from mintmark.models import Asset, FormerPath, LogRow, Person, Session, db, writing
-from tests.making import make_asset, make_attribute, make_group, make_person
+from mintmark.keys import adding, changing, making, rings
+from mintmark.log import Occasion
+from mintmark.models import Asset, FormerPath, LogRow, Person, Session, SigningKey, db, writing
+from tests.making import key_pair, make_asset, make_attribute, make_group, make_person
 
+NEXT_SECRET = "the-next-secret-of-the-help-desk-9876543210"
 TYPES = {"words": "text", "amount": "number", "has_key": "boolean", "many": "list"}
 TEMPLATE = '{"sub": "{{ user.username }}", "w": "{{ user.attributes.words | omit }}", "n": %s}'
 
 
 class FullHouse:
-    """One of everything. `ada` administers, `ben` fetches, `eve` edits the asset."""
+    """One of everything. `ada` administers, `ben` fetches, `eve` edits the asset and the one with a signing key.
+
+    `asset` has a staged secret, `other_asset` one that will sign at a moment; `keys` is state → signing key.
+    """
 
     def __init__(self, house, text="plain"):
         self.house = house
@@ -33,6 +42,7 @@ class FullHouse:
             house, "integrations/chat", readers=["editors"], params=[{"name": "room", "one_of": ["a"]}]
         )
         self.trashed = make_asset(house, "old", TEMPLATE % '"x"')
+        self.keys, self.key_asset = self._make_keys()
         self.former_path = "before/helpdesk"
         with house.app.app_context(), writing():
             now = int(house.clock())
@@ -49,8 +59,9 @@ class FullHouse:
         with house.app.app_context(), writing():
             by = house.by()
             self._name_person(text, by)
-            for asset_id in (self.asset, self.other_asset, self.trashed):
+            for asset_id in (self.asset, self.other_asset, self.trashed, self.key_asset):
                 self._name_asset(db.session.get_one(Asset, asset_id), text, by)
+            self._name_keys(text, by)
             groups.respell(self.other_group, _identifier(text, "others"))
             events = [
                 ("token.failed", "failed", "template_failed"),
@@ -73,14 +84,51 @@ class FullHouse:
         definition = dict(save.current_revision(asset).definition)
         definition["name"] = text
         definition["template"] = TEMPLATE % json.dumps(text.replace("{", "(").replace("}", ")"))
-        definition["headers"] = {"kid": text}
+        definition["headers"] = {"x" if definition["signing_key"] else "kid": text}
         definition["answer"] = {"form": "json", "field": text, "beside": {"x": text}, "methods": ["GET"]}
         save.revise(asset, definition, None, sealer=self.house.mint.settings.sealer, by=by, by_editor=True)
+
+    def _make_keys(self):
+        """Make a ring with a key in each state but gone, in the past, and an asset that signs with it."""
+        house, now = self.house, self.house.clock()
+        with house.app.app_context(), writing():
+            sealer = house.mint.settings.sealer
+            revoked = making.make(key_pair("ES256", 0), "revoked", sealer=sealer, by=Occasion(now - 9000, "test"))
+            ring_id, made = revoked.ring_id, {"revoked": revoked.id}
+        asset_id = make_asset(
+            house, "integrations/widget", TEMPLATE % '"x"', signing_key="revoked", editors=["editors"], lifetime=9000
+        )
+        with house.app.app_context(), writing():
+            key = rings.get_key(made["revoked"])
+            retired = changing.revoke(
+                key, key_pair("ES256", 1), "retired", sealer=sealer, by=Occasion(now - 8000, "test")
+            )
+            made["retired"] = retired.id
+            for number, (state, published_at) in enumerate((("signing", -5000), ("next", -10), ("planned", 3600)), 2):
+                by = Occasion(now + min(published_at, 0), "test")
+                moments = adding.Moments(published_at=int(now) + published_at)
+                pair = key_pair("ES256", number)
+                made[state] = making.follow(ring_id, pair, state, sealer=sealer, by=by, moments=moments).id
+        return made, asset_id
+
+    def _name_keys(self, text, by):
+        """Give the key that signs another id, where the text may be one, and both next secrets one of theirs."""
+        asset, other = (db.session.get_one(Asset, each) for each in (self.asset, self.other_asset))
+        sealer = self.house.mint.settings.sealer
+        secret = replace(read_secret(NEXT_SECRET, "text", algorithm="HS256"), kid=text)
+        for each in (asset, other):
+            overlap.stage(each, secret, sealer=sealer, by=by)
+        overlap.switch(other, int(by.now) + 3600, sealer=sealer, by=by)
+        try:
+            db.session.get_one(SigningKey, self.keys["signing"]).key_id = adding.read_key_id(text)
+        except FieldError:
+            pass
 
     def pages(self):
         """Return the address of every page with a GET, by name; queries of lists too."""
         values = {"asset_id": self.asset, "person_id": self.person, "group_id": self.group, "name": "words", "number": 1,
-                  "path": "integrations/helpdesk", "row_id": self.house.log()[-1]["id"]}  # fmt: skip
+                  "path": "integrations/helpdesk", "row_id": self.house.log()[-1]["id"],
+                  "signing_key_id": self.keys["signing"]}  # fmt: skip
         found = {}
         with self.house.app.test_request_context():
             for rule in self.house.app.url_map.iter_rules():
@@ -92,14 +140,27 @@ class FullHouse:
             found
             | {f"list {number}": address for number, address in enumerate(_LISTS)}
             | {"in the trash": f"/admin/assets/{self.trashed}/trash"}
+            | {f"key {state}": f"/admin/keys/{key_id}" for state, key_id in self.keys.items()}
+            | {f"revoke {state}": f"/admin/keys/{key_id}/revoke" for state, key_id in self.keys.items()}
+            | {f"of a key {page}": f"/admin/assets/{self.key_asset}{page}" for page in _PAGES_OF_AN_ASSET}
+            | {f"of a moment {page}": f"/admin/assets/{self.other_asset}{page}" for page in _PAGES_OF_AN_ASSET[:2]}
+            | {f"preview {path}": f"/account/preview/integrations/{path}" for path in _PREVIEWS}
+            | {"log of a key": f"/admin/log?kid={quote(self._key_id())}"}
         )
 
+    def _key_id(self):
+        [row] = self.house.rows("SELECT key_id FROM signing_key WHERE id = :id", id=self.keys["signing"])
+        return row["key_id"]
 
-_NO_PAGES = frozenset({"static", "token", "signin", "nothing", "setup", "password_link"})
+
+_NO_PAGES = frozenset({"static", "token", "signin", "nothing", "setup", "password_link", "wellknown", "metrics"})
+_PAGES_OF_AN_ASSET = ["", "/secret", "/edit", "/copy", "/revisions", "/revisions/1", "/preview"]
+_PREVIEWS = ["widget", "widget?with=next", "helpdesk?with=next", "chat?with=next"]
 _LISTS = [
     "/admin/assets?under=integrations", "/admin/assets?q=integrations", *(f"/admin/assets?show={show}" for show in
     ("off", "trash", "endless", "weak", "failing", "unseen", "shared")), "/admin/people?q=ben", "/admin/people?show=administrators",
     "/admin/people?show=off", "/admin/people?show=erased", "/admin/log?event=token.failed", "/admin/log?outcome=refused",
+    "/admin/log?event=key.revoked", "/admin/keys?show=past", "/admin/keys?q=s",
     "/admin?span=week", "/admin?span=month",
 ]  # fmt: skip
 

@@ -6,11 +6,12 @@ and `editors` of an asset too. Whoever is made here signs in with PASSWORD.
 
 import functools
 
-from mintmark import attributes, groups, passwords, people
+from mintmark import attributes, groups, keypairs, passwords, people
 from mintmark.assets import save
 from mintmark.assets.definition import read_definition
 from mintmark.assets.secrets import read_secret
-from mintmark.models import writing
+from mintmark.keys import adding, making, rings
+from mintmark.models import KeyRing, db, writing
 from tests.conftest import PASSWORD, SECRET
 
 # The payload of the Squiz Matrix JSON Web Token asset's documentation, with our placeholders.
@@ -56,10 +57,39 @@ def make_asset(house, path, template='{"sub": "{{ user.username }}"}', *, secret
     """Make an asset; return its id. What is not given takes its default (HS256, 600 seconds, everyone)."""
     with house.app.app_context(), writing():
         entered = {"path": path, "name": path, "template": template, **fields}
-        definition = read_definition(entered, group_ids=groups.ids_by_key(), attributes=attributes.declared())
-        value = read_secret(secret, "text", algorithm=definition["algorithm"], weak=weak)
+        definition = read_definition(
+            entered, group_ids=groups.ids_by_key(), attributes=attributes.declared(), keys=rings.choices()
+        )
+        value = None
+        if definition["signing_key"] is None:
+            value = read_secret(secret, "text", algorithm=definition["algorithm"], weak=weak)
         asset = save.create(definition, value, sealer=house.mint.settings.sealer, by=house.by())
         return asset.id
+
+
+@functools.cache
+def key_pair(algorithm, number=0):
+    """Return a key pair of an algorithm, made once in a test run; another one for each number."""
+    return keypairs.generate(algorithm, bits=2048)
+
+
+def make_key(house, key_id="site-2026", algorithm="ES256", *, number=None, **moments):
+    """Make a ring whose first key has this id; return the id of the key's row."""
+    with house.app.app_context(), writing():
+        pair = keypairs.generate(algorithm, bits=2048) if number is None else key_pair(algorithm, number)
+        sealer = house.mint.settings.sealer
+        return making.make(pair, key_id, sealer=sealer, by=house.by(), moments=adding.Moments(**moments)).id
+
+
+def make_next_key(house, key_id, next_id, **moments):
+    """Let another key follow the ring of a key; return the id of its row. It signs as soon as it may."""
+    with house.app.app_context(), writing():
+        ring = db.session.get_one(KeyRing, rings.find_key(key_id).ring_id)
+        pair = keypairs.generate(ring.algorithm, bits=2048)
+        moments = adding.Moments(**moments)
+        return making.follow(
+            ring.id, pair, next_id, sealer=house.mint.settings.sealer, by=house.by(), moments=moments
+        ).id
 
 
 def change_asset(house, path, **fields):

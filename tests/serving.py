@@ -11,7 +11,10 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
+
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.conftest import House
 from tests.making import make_person
@@ -83,6 +86,35 @@ class Service:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(timeout=20)
+
+
+class _Quiet(WSGIRequestHandler):
+    """Keeps connections and says nothing."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type, message, *args):
+        pass
+
+
+def threaded_server(app, port):
+    """Return a server of a site in this process, for a clock that the test moves; its `serve_forever` is the caller's."""
+    return make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet)
+
+
+@contextmanager
+def served(house):
+    """Serve a house at the port that its BIND names, so that programs outside can ask it; yield its address."""
+    host, _, port = house.mint.settings.bind.rpartition(":")
+    server = threaded_server(house.app, int(port))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def cookies_of(overrides, usernames):

@@ -394,7 +394,7 @@ def test_an_administrator_changes_everything_but_path_state_and_secret(ada):
     assert row["examined_at"] == int(ada.house.clock())
     assert "Saved as revision 2." in ada.get("/").text
     [log] = ada.house.log("asset.revised")
-    assert set(json.loads(log["detail"])["fields"]) == set(FIELDS) - {"path", "live"}
+    assert set(json.loads(log["detail"])["fields"]) == set(FIELDS) - {"path", "live", "signing_key"}
 
 
 def test_an_algorithm_that_the_present_secret_is_too_short_for_is_refused_at_its_field(ada):
@@ -485,6 +485,7 @@ FORBIDDEN = {
     "editor_groups": "OTHER",
     "editor_names": "other",
     "algorithm": "HS256",
+    "signing_key": "site-2026",
     "headers": "kid: stolen",
     "backdate": "1",
     "claims": "iat",

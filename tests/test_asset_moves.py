@@ -2,13 +2,17 @@
 
 import json
 import threading
+from contextlib import contextmanager
 
 import pytest
 
 from mintmark.assets import moves, save
 from mintmark.assets.secrets import SecretValue
 from mintmark.errors import FieldError
-from mintmark.models import writing
+from mintmark.models import db, writing
+from mintmark.models.base import writing_to
+from mintmark.unverified import read_unverified
+from mintmark.web.admin import asset, asset_form, asset_moves, asset_trash
 from tests.conftest import PASSWORD, SECRET, csrf_of
 from tests.making import change_asset, make_asset, make_group, make_person
 from tests.test_pages import Page
@@ -157,6 +161,16 @@ def test_the_same_secret_is_kept_where_that_is_chosen(desk):
     assert '"same_secret":true' in desk.log("asset.created")[-1]["detail"]
 
 
+def test_the_key_id_of_the_same_secret_comes_with_it(desk):
+    with desk.app.app_context(), writing():
+        value, sealer = SecretValue(SECRET.encode(), False, "desk-1"), desk.mint.settings.sealer
+        kept = save.lock_asset(desk.desk)
+        save.revise(kept, save.current_revision(kept).definition, value, sealer=sealer, by=desk.by())
+
+    assert post(desk, "copy", **filled(desk, kept="same"), path="chat").status_code == 303
+    assert read_unverified(desk.ada.get("/chat").text).unverified_header["kid"] == "desk-1"
+
+
 def test_keeping_the_same_secret_asks_for_the_password_a_while_after_the_sign_in(desk):
     desk.clock.advance(16 * 60)
     values = {**filled(desk, kept="same"), "path": "chat"}
@@ -239,6 +253,32 @@ def test_who_only_edits_moves_and_copies_nothing(desk, what):
     assert ben.get(f"/admin/assets/{asset['id']}/{what}").status_code == 403
     assert ben.post(f"/admin/assets/{asset['id']}/{what}").status_code == 403
     assert desk.ada.post(f"/admin/assets/{desk.desk}/{what}").status_code == 400
+
+
+@pytest.mark.parametrize("what", ["move", "move/end", "copy", "switch", "seen", "trash"])
+def test_who_loses_the_right_between_request_and_act_does_nothing(desk, monkeypatch, what):
+    token = csrf_of(desk.ada.get(f"/admin/assets/{desk.desk}/move"))
+    lose_right_before_writing(desk, monkeypatch)
+    fields = {"path": "goal", "days": "9", "name": "Goal", "kept": "new", "revision": "1"}
+    fields |= {"secret": "x" * 64, "secret_encoding": "text", "csrf_token": token}
+
+    assert desk.ada.post(f"/admin/assets/{desk.desk}/{what}", data=fields).status_code == 403
+    assert paths(desk) == ["desk"]
+    assert desk.rows("SELECT revision FROM asset WHERE trashed_at IS NULL") == [{"revision": 1}]
+
+
+def lose_right_before_writing(house, monkeypatch):
+    """Let `ada` be no administrator any more from the moment in which a view begins to write."""
+
+    @contextmanager
+    def later():
+        with writing_to(db.engine) as connection:
+            connection.exec_driver_sql("UPDATE person SET is_admin = false WHERE username = 'ada'")
+        with writing() as session:
+            yield session
+
+    for module in (asset, asset_form, asset_moves, asset_trash):
+        monkeypatch.setattr(module, "writing", later)
 
 
 # Two at once

@@ -5,12 +5,24 @@ import json
 import pytest
 from sqlalchemy import insert, select
 
-from mintmark.assets import save
+from mintmark.assets import overlap, save
 from mintmark.assets.former import keep as keep_former_path
+from mintmark.assets.secrets import SecretValue
 from mintmark.examine import keeping
+from mintmark.keypairs import spki_pem
+from mintmark.keys import rings
 from mintmark.models import Asset, TokenCount, db, writing
 from tests.conftest import SECRET, csrf_of
-from tests.making import change_asset, make_asset, make_attribute, make_group, make_person
+from tests.making import (
+    change_asset,
+    key_pair,
+    make_asset,
+    make_attribute,
+    make_group,
+    make_key,
+    make_next_key,
+    make_person,
+)
 from tests.test_admin_assets import links, shown
 from tests.test_pages import HOSTILE, Page
 
@@ -357,3 +369,144 @@ def test_where_a_sensitive_attribute_is_named_editors_are_not_told_what_readers_
 
     assert "has no" not in carl.get(page).text and "for administrators alone" in carl.get(page).text
     assert "user.attributes.salary" in ada.get(page).text and "they would get 500" in ada.get(page).text
+
+
+# What the relying party needs -----------------------------------------------------------------
+
+
+AUD = '{"sub": "{{ user.username }}", "aud": "Convergence"}'
+
+
+def needs_of(house, asset_id, who="ada"):
+    """Return the part of the page that says what the relying party needs: its words and what can be copied."""
+    answer = house.signed_in(who).get(f"/admin/assets/{asset_id}")
+    _, found, rest = answer.text.partition('<section aria-labelledby="needs">')
+    part = found + rest.partition('<section aria-labelledby="template">')[0]
+    return words_of(Page(part)), Page(part).texts["code"]
+
+
+def test_a_key_is_given_as_pem_jwk_and_address_to_be_pasted(cast):
+    key = make_key(cast, "site-2026", "RS256", number=1)
+    asset_id = make_asset(cast, "a/b", AUD, signing_key="site-2026")
+    words, codes = needs_of(cast, asset_id)
+
+    public = key_pair("RS256", 1).public
+    assert spki_pem(public).strip() in [code.strip() for code in codes]
+    jwk = json.loads(next(code for code in codes if code.startswith("{")))
+    assert jwk == {**public, "use": "sig", "alg": "RS256", "kid": "site-2026"}
+    assert {"RS256", "site-2026", "Convergence", "http://127.0.0.1:8000/.well-known/jwks/a/b",
+            "http://127.0.0.1:8000/.well-known/jwks.json", "http://127.0.0.1:8000/.well-known/openid-configuration"} <= set(codes)  # fmt: skip
+    assert "The next public key" not in words
+    assert f"/admin/keys/{key}" in cast.signed_in("ada").get(f"/admin/assets/{asset_id}").text
+
+    # The addresses lead where they say.
+    for path in (".well-known/jwks/a/b", ".well-known/jwks.json"):
+        assert jwk in json.loads(cast.client().get(f"/{path}").text)["keys"]
+
+
+def test_without_a_fixed_audience_the_key_stands_in_the_assets_own_set_alone(sqlite_house):
+    make_person(sqlite_house, "ada", is_admin=True)
+    make_key(sqlite_house, "site-2026")
+    asset_id = make_asset(sqlite_house, "a", signing_key="site-2026")
+    words, codes = needs_of(sqlite_house, asset_id)
+    assert "http://127.0.0.1:8000/.well-known/jwks/a" in codes
+    assert "Audience" not in words and "Discovery" not in words and "jwks.json" not in words
+
+
+def test_the_next_key_is_there_with_its_moment_as_soon_as_it_is_planned(sqlite_house):
+    make_person(sqlite_house, "ada", is_admin=True)
+    now = int(sqlite_house.clock())
+    make_key(sqlite_house, "site-2026")
+    asset_id = make_asset(sqlite_house, "a", AUD, signing_key="site-2026")
+    make_next_key(sqlite_house, "site-2026", "site-2027", published_at=now + 1_000, signs_from_at=now + 5_000)
+    words, codes = needs_of(sqlite_house, asset_id)
+    assert "The next public key It signs from 2027-01-15 09:23:20 UTC on." in words
+    assert "Who reads a key set has it from 2027-01-15 08:16:40 UTC on." in words
+
+    sqlite_house.clock.advance(1_000)
+    words, codes = needs_of(sqlite_house, asset_id)
+    assert "The next public key It signs from 2027-01-15 09:23:20 UTC on." in words
+    assert "Who reads a key set has it already." in words
+    assert len([code for code in codes if "BEGIN PUBLIC KEY" in code]) == 2
+
+    sqlite_house.clock.advance(4_000)
+    words, codes = needs_of(sqlite_house, asset_id)
+    assert "site-2026" not in words and "The next" not in words
+    assert len([code for code in codes if "BEGIN PUBLIC KEY" in code]) == 1
+
+
+def test_of_several_keys_to_come_none_is_missing_and_those_after_the_next_are_folded(sqlite_house):
+    make_person(sqlite_house, "ada", is_admin=True)
+    now = int(sqlite_house.clock())
+    make_key(sqlite_house, "site-2026")
+    asset_id = make_asset(sqlite_house, "a", AUD, signing_key="site-2026")
+    for number in (1, 2, 3):
+        signs = now + number * 90 * DAY
+        make_next_key(sqlite_house, "site-2026", f"plan-{number}", published_at=signs - DAY, signs_from_at=signs)
+    words, codes = needs_of(sqlite_house, asset_id)
+
+    ids = ["site-2026", "plan-1", "plan-2", "plan-3"]
+    assert [code for code in codes if code in ids] == [*ids[:2], *[each for each in ids[2:] for _ in range(2)]]
+    assert "The public keys after it plan-2, signs from 2027-07-14 08:00:00 UTC on" in words
+    page = words_of(shown(sqlite_house.signed_in("ada"), f"/admin/assets/{asset_id}"))
+    assert "Signing key site-2026 Claims" in page, page
+    assert len([code for code in codes if "BEGIN PUBLIC KEY" in code]) == 4
+
+
+def test_while_it_leaves_a_key_both_are_there(sqlite_house):
+    make_person(sqlite_house, "ada", is_admin=True)
+    make_key(sqlite_house, "site-2026")
+    make_key(sqlite_house, "other")
+    asset_id = make_asset(sqlite_house, "a", AUD, signing_key="site-2026")
+    assert sqlite_house.signed_in("ada").get("/a").status_code == 200
+    with sqlite_house.app.app_context():
+        other = rings.find_key("other").ring_id
+    change_asset(sqlite_house, "a", signing_key=other)
+    words, codes = needs_of(sqlite_house, asset_id)
+    assert codes.index("site-2026") < codes.index("other") and "The next public key It signs from" in words
+
+
+def test_where_no_key_signs_the_page_says_so(sqlite_house):
+    make_person(sqlite_house, "ada", is_admin=True)
+    now = int(sqlite_house.clock())
+    make_key(sqlite_house, "site-2026", retired_at=now + 60, gone_at=now + 1_000)
+    asset_id = make_asset(sqlite_house, "a", AUD, signing_key="site-2026")
+    assert "stops signing at 2027-01-15T08:01:00" in words_of(shown(sqlite_house.signed_in("ada"), f"/admin/assets/{asset_id}"))  # fmt: skip
+    sqlite_house.clock.advance(60)
+    page = words_of(shown(sqlite_house.signed_in("ada"), f"/admin/assets/{asset_id}"))
+    assert "No key of this asset signs" in page and "None signs now" in page
+
+
+def test_a_secret_is_told_by_its_fingerprint_and_what_is_staged_with_its_moment(sqlite_house):
+    make_person(sqlite_house, "ada", is_admin=True)
+    asset_id = make_asset(sqlite_house, "a", AUD, headers={"kid": "desk-1"})
+    words, codes = needs_of(sqlite_house, asset_id)
+    fingerprint = asset_row(sqlite_house, asset_id)["fingerprint"]
+    assert {fingerprint, "desk-1", "HS256", "Convergence"} <= set(codes) and "staged" not in words
+    assert "jwks" not in words
+
+    sealer = sqlite_house.mint.settings.sealer
+    with sqlite_house.app.app_context(), writing():
+        secret = SecretValue(b"another-secret-of-the-help-desk-0123456789", False, "desk-2")
+        overlap.stage(save.lock_asset(asset_id), secret, sealer=sealer, by=sqlite_house.by())
+    words, codes = needs_of(sqlite_house, asset_id)
+    assert "Another secret is staged" in words and "once you switch to it" in words and "desk-2" in codes
+    with sqlite_house.app.app_context(), writing():
+        at = int(sqlite_house.clock()) + 60
+        overlap.switch(save.lock_asset(asset_id), at, sealer=sealer, by=sqlite_house.by())
+    assert "It signs from 2027-01-15 08:01:00 UTC on" in needs_of(sqlite_house, asset_id)[0]
+    sqlite_house.clock.advance(60)
+    words, codes = needs_of(sqlite_house, asset_id)
+    assert "staged" not in words and "desk-2" in codes and "desk-1" not in codes
+
+
+def test_an_editor_is_told_nothing_of_keys(sqlite_house):
+    make_group(sqlite_house, "eds")
+    make_person(sqlite_house, "eve", groups=["eds"])
+    now = int(sqlite_house.clock())
+    make_key(sqlite_house, "site-2026", retired_at=now + 60, gone_at=now + 1_000)
+    asset_id = make_asset(sqlite_house, "a", AUD, signing_key="site-2026", editors=["eds"])
+    answer = sqlite_house.signed_in("eve").get(f"/admin/assets/{asset_id}")
+    assert answer.status_code == 200
+    for words in ("site-2026", "jwks", "PUBLIC KEY", "relying party needs", "/admin/keys", "stops signing"):
+        assert words not in answer.text, words

@@ -6,6 +6,8 @@ import json
 import jwt
 import pytest
 
+from mintmark.assets import overlap, save
+from mintmark.assets.secrets import read_secret
 from mintmark.models import writing
 from tests.conftest import PASSWORD, SECRET
 from tests.filling import fields_of, sent, submit
@@ -109,10 +111,27 @@ def test_who_comes_second_is_told_and_replaces_it_only_deliberately(ada):
     loaded = fields_of(ada.get(ada.address))
     assert submit(ada, ada.address, secret=OTHER).status_code == 303
     answer = ada.post(ada.address, data=sent(loaded))
-    assert answer.status_code == 422 and "was changed by somebody else meanwhile" in answer.text
+    assert answer.status_code == 422 and "was changed meanwhile, by somebody else" in answer.text
     assert fields_of(answer)["secret"] == loaded["secret"] and verifies(ada, OTHER)
     assert ada.post(ada.address, data=sent(fields_of(answer))).status_code == 303
     assert verifies(ada, loaded["secret"][0])
+
+
+def test_who_knows_nothing_of_a_staged_secret_and_its_moment_is_told_before_it_takes_their_place(ada):
+    """Given: another tab stages a secret for nine o'clock, after this one was loaded."""
+    loaded, emergency = fields_of(ada.get(ada.address)), "the-emergency-secret-of-the-help-desk-012345"
+    with ada.house.app.app_context(), writing():
+        asset, acting = save.lock_asset(ada.asset), {"sealer": ada.house.mint.settings.sealer, "by": ada.house.by()}
+        overlap.stage(asset, read_secret(OTHER, "text", algorithm="HS256"), **acting)
+        overlap.switch(asset, int(ada.house.clock()) + 3600, **acting)
+
+    answer = ada.post(ada.address, data=sent({**loaded, "secret": [emergency]}))
+
+    assert answer.status_code == 422 and "see what stands here now" in answer.text
+    assert fields_of(answer)["secret"] == [emergency] and verifies(ada, SECRET)
+    assert "The next secret" in Page(answer.text).text
+    assert ada.post(ada.address, data=sent(fields_of(answer))).status_code == 303
+    assert verifies(ada, emergency)
 
 
 def test_words_that_were_saved_meanwhile_stay(ada):

@@ -9,7 +9,7 @@ from mintmark.errors import NotFound
 from mintmark.models import db, writing
 from tests.conftest import PASSWORD, SECRET, csrf_of
 from tests.making import change_asset, make_asset, make_attribute, make_group, make_person
-from tests.test_asset_moves import at_once
+from tests.test_asset_moves import at_once, lose_right_before_writing
 from tests.test_pages import Page
 
 
@@ -176,6 +176,17 @@ def test_purging_asks_for_the_password_a_while_after_the_sign_in(desk):
 
     assert post(desk, "/purge", confirmed_path="desk", own_password=PASSWORD).status_code == 303
     assert desk.rows("SELECT id FROM asset") == []
+
+
+@pytest.mark.parametrize("what", ["restore", "purge"])
+def test_who_loses_the_right_between_request_and_act_does_nothing(desk, monkeypatch, what):
+    post(desk)
+    token = csrf_of(desk.ada.get(f"/admin/assets/{desk.desk}/trash"))
+    lose_right_before_writing(desk, monkeypatch)
+    fields = {"csrf_token": token, "path": "desk", "kept": "same", "confirmed_path": "desk"}
+
+    assert desk.ada.post(f"/admin/assets/{desk.desk}/trash/{what}", data=fields).status_code == 403
+    assert len(desk.rows("SELECT id FROM asset WHERE trashed_at IS NOT NULL")) == 1
 
 
 def test_the_act_itself_purges_nothing_that_is_in_use(desk):

@@ -96,10 +96,12 @@ def see_that_it_holds(page):
         page.set_viewport_size({"width": width, "height": 800})
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            result = page.evaluate("axe.run()")
+            # What the dark changes are colours; everything else was looked at in the light.
+            rules = "" if scheme == "light" else "{runOnly: ['color-contrast', 'link-in-text-block']}"
+            result = page.evaluate(f"axe.run({rules})")
             found = [(each["id"], [node["html"] for node in each["nodes"]]) for each in result["violations"]]
             assert found == [], (page.url, width, scheme)
-            assert len(result["passes"]) > 10, "axe looked at hardly anything"
+            assert len(result["passes"]) > (10 if scheme == "light" else 0), "axe looked at hardly anything"
 
 
 def press_through(page, key, times):

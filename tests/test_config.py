@@ -114,6 +114,10 @@ def test_settings_are_taken_out_of_the_environment_but_for_what_imports_read(tmp
         ("LIMIT_TOKENS", "ten per minute"),
         ("SESSION_IDLE", "1"),
         ("SQLITE_SYNCHRONOUS", "off"),
+        *(
+            ("METRICS_TOKEN", token)
+            for token in ("", "short", "x" * 19, "with a space " * 3, "ä" * 30, "x" * 201, "x" * 20 + "\n")
+        ),
         ("CROSS_SITE", "yes"),
         ("CROSS_SITE", "1"),
     ],
@@ -131,9 +135,13 @@ def test_an_unknown_setting_is_named(read):
 def test_no_refusal_repeats_a_sealing_key_and_repr_hides_what_is_secret(read):
     with pytest.raises(ConfigurationError) as refusal:
         read(SEALING_KEY="k1 " + KEY[3:])
-    settings = read(SEALING_KEY=KEY, DATABASE_URL="postgresql://u:hush@h/d", REDIS_URL="redis://:hush@h/0")
+    with pytest.raises(ConfigurationError, match="MINTMARK_METRICS_TOKEN") as other:
+        read(METRICS_TOKEN="hush hush hush hush hush hush")
+    settings = read(
+        SEALING_KEY=KEY, DATABASE_URL="postgresql://u:hush@h/d", REDIS_URL="redis://:hush@h/0", METRICS_TOKEN="hush" * 9
+    )
 
-    assert KEY[3:] not in str(refusal.value)
+    assert KEY[3:] not in str(refusal.value) and "hush" not in str(other.value)
     assert KEY[3:] not in repr(settings) and "hush" not in repr(settings)
 
 

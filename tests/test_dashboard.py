@@ -9,10 +9,12 @@ from mintmark.errors import Busy
 from mintmark.models import Asset, Person, db, writing
 from tests.conftest import START
 from tests.log_rows import add_rows, statements
-from tests.making import make_asset, make_group, make_person
+from tests.making import make_asset, make_group, make_key, make_next_key, make_person
+from tests.test_jwks import revoke
 from tests.test_pages import HOSTILE, Page
 
 HOUR, DAY = 3600, 86400
+BANNER = '<div class="notice" role="region" aria-label="Signing keys">'
 
 
 @pytest.fixture
@@ -241,3 +243,106 @@ def test_hostile_texts_are_texts(sqlite_house):
         skeletons.append([(tag, attributes) for tag, attributes, _ in page.skeleton()])
 
     assert all(each == skeletons[0] for each in skeletons)
+
+
+def test_signing_keys_that_run_out_stand_first_on_the_dashboard_and_the_worst_on_every_page(sqlite_house):
+    house, now = sqlite_house, int(sqlite_house.clock())
+    make_person(house, "ada", is_admin=True)
+    make_asset(house, "plain")
+    ada = house.signed_in("ada")
+    assert BANNER not in ada.get("/account").text
+    ids = {}
+    for number, (key_id, moments) in enumerate(
+        {"due": {"due_at": now + 3 * DAY}, "ends": {"retired_at": now + 2 * DAY}, "none": {}, "well": {}}.items()
+    ):
+        ids[key_id] = make_key(house, key_id, number=number, **moments)
+        make_asset(house, key_id, signing_key=key_id, algorithm="ES256")
+    revoke(house, "none")
+
+    page = dashboard(ada)
+    assert BANNER not in page.html
+    for key_id in ("due", "ends", "none"):
+        assert page.all("a", href=f"/admin/keys/{ids[key_id]}")
+    assert not page.all("a", href=f"/admin/keys/{ids['well']}")
+    text = said(page)
+    assert "Signing key none: no key signs in its place, so its assets give no token" in text
+    assert "Signing key ends stops signing at 2027-01-17 08:00:00 UTC and no key follows it" in text
+    assert "Signing key due should be followed by another one from 2027-01-18 08:00:00 UTC on" in text
+    assert len(page.all("li", **{"class": "note note-danger"})) == 2
+
+    for address in ("/account", "/", "/admin/assets", "/help", "/admin/people", "/admin/nothing"):
+        page = Page(ada.get(address).text)
+        assert page.html.count(BANNER) == 1
+        page.one("a", href=f"/admin/keys/{ids['none']}")
+        assert "Signing key none: no key signs in its place, so its assets give no token. 2 more" in said(page)
+
+
+def test_the_banner_says_each_kind_and_goes_when_a_key_follows(sqlite_house):
+    house, now = sqlite_house, int(sqlite_house.clock())
+    make_person(house, "ada", is_admin=True)
+    ada = house.signed_in("ada")
+    make_key(house, "k1", number=1, due_at=now + 15 * DAY)
+    make_asset(house, "a", signing_key="k1", algorithm="ES256")
+    assert "k1" not in ada.get("/account").text
+
+    house.clock.advance(DAY)
+    ada = house.signed_in("ada")
+    assert "Signing key k1 should be followed by another one from 2027-01-30 08:00:00 UTC on." in said(
+        Page(ada.get("/account").text)
+    )
+    make_next_key(house, "k1", "k2", retired_at=now + 3 * DAY)
+    page = Page(ada.get("/account").text)
+    assert "Signing key k2 stops signing at 2027-01-18 08:00:00 UTC and no key follows it" in said(page)
+    assert "more" not in said(page).partition("no key follows it")[2].partition("Mintmark")[0]
+    make_next_key(house, "k2", "k3")
+    assert "k1" not in ada.get("/account").text and "k2" not in ada.get("/account").text
+
+
+def test_nobody_but_administrators_learns_of_signing_keys(sqlite_house):
+    house = sqlite_house
+    make_group(house, "staff")
+    make_person(house, "erin", groups=["staff"])
+    make_person(house, "ben")
+    make_key(house, "CANARY", number=1)
+    make_asset(house, "a", signing_key="CANARY", algorithm="ES256", editors=["staff"])
+    revoke(house, "CANARY")
+
+    for client in (house.signed_in("erin"), house.signed_in("ben"), house.client()):
+        for address in ("/", "/account", "/login", "/help", "/admin", "/admin/assets", "/admin/nothing"):
+            answer = client.get(address)
+            assert "CANARY" not in answer.text and BANNER not in answer.text, address
+
+
+def test_many_keys_that_run_out_are_told_by_their_number_and_hostile_ids_are_texts(sqlite_house):
+    house, now = sqlite_house, int(sqlite_house.clock())
+    make_person(house, "ada", is_admin=True)
+    for number in range(12):
+        hostile = f'"><script>alert({number})</script>'
+        make_key(house, hostile, number=number, retired_at=now + DAY)
+        make_asset(house, f"a{number}", signing_key=hostile, algorithm="ES256")
+
+    ada = house.signed_in("ada")
+
+    page, other = dashboard(ada), Page(ada.get("/account").text)
+    assert "2 more signing keys run out" in said(page) and "11 more" in said(other)
+    assert (page.text.count('"><script>alert('), other.text.count('"><script>alert(')) == (10, 1)
+    assert not page.all("script") and not other.all("script")
+    assert page.all("a", href="/admin/keys")
+
+
+@pytest.mark.both_databases
+def test_the_banner_costs_one_statement_however_many_keys_there_are(house):
+    make_person(house, "ada", is_admin=True)
+    amounts = []
+    for start in (0, 5, 10):
+        if start:
+            for number in range(start, start + 5):
+                make_key(house, f"k{number}", number=number, retired_at=int(house.clock()) + DAY)
+                make_asset(house, f"a{number}", signing_key=f"k{number}", algorithm="ES256")
+        ada = house.signed_in("ada")
+        with statements(house) as made:
+            assert ada.get("/account").status_code == 200
+        amounts.append((len(made), len([each for each in made if "signing_key" in each])))
+
+    assert len(set(amounts)) == 1
+    assert amounts[0][1] == 1

@@ -3,6 +3,8 @@
 The pages are those of the URL map, so that a new one is looked at without being named here.
 """
 
+import base64
+import itertools
 import re
 import shutil
 from html.parser import HTMLParser
@@ -10,10 +12,11 @@ from html.parser import HTMLParser
 import pytest
 from sqlalchemy import text as sql
 
+from mintmark import keypairs
 from mintmark.models import db
 from tests import hostile
 from tests.conftest import SECRET, House, csrf_of
-from tests.full_house import FullHouse
+from tests.full_house import NEXT_SECRET, FullHouse
 from tests.test_pages import VOID, Page
 
 VOID = VOID | {"rect", "line", "polyline", "col", "wbr", "use"}
@@ -107,9 +110,10 @@ def see_hostile(full, plain, texts, *, is_each_list=True):
         pages = look_at_all(full, names=names)
         for name, page in pages.items():
             see_that_it_is_clean(page, name)
-            added = shape(page)[0] - plain[name][0]
+            found = shape(page)
+            added = found[0] - plain[name][0]
             assert not added, (name, text, added)
-            assert shape(page)[1:] == plain[name][1:], (name, text)
+            assert found[1:] == plain[name][1:], (name, text)
         html = "".join(page.html for page in pages.values())
         if set(text) & set("<>\"'&"):
             assert f">{text}<" not in html and f'"{text}"' not in html
@@ -124,7 +128,7 @@ def _words(text):
 
 
 def test_hostile_texts_stay_texts_on_every_page(make_plain_house, plain):
-    see_hostile(FullHouse(make_plain_house()), plain, hostile.SOME[::15])
+    see_hostile(FullHouse(make_plain_house()), plain, hostile.SOME[::20])
 
 
 @pytest.mark.slow
@@ -197,7 +201,7 @@ def test_hostile_texts_in_every_field_of_every_form_are_answered(sqlite_house):
     full = FullHouse(House({**sqlite_house.overrides, "LIMIT_SIGN_IN": "9999 per minute"}))
     forms = forms_of(full)
     assert len(forms) >= 18
-    for text in hostile.SOME[1::8]:
+    for text in hostile.SOME[1::12]:
         send_everywhere(full, forms, text)
 
 
@@ -223,7 +227,9 @@ def test_no_page_shows_a_secret_a_password_hash_or_a_token(sqlite_house):
     ]
     ids = [row["id"] for row in sqlite_house.rows("SELECT id FROM session")]
     sealed = [bytes(row["sealed"]) for row in sqlite_house.rows("SELECT sealed FROM secret")]
-    assert hashes and ids and sealed
+    keys = sqlite_house.rows("SELECT id, sealed FROM signing_key WHERE sealed IS NOT NULL")
+    private = [private_words(sqlite_house, key) for key in keys]
+    assert hashes and ids and sealed and len(private) == 4
 
     # when everybody looks at everything,
     seen = {(name, who): page.html for who in full.clients for name, page in look_at_all(full, who).items()}
@@ -234,6 +240,8 @@ def test_no_page_shows_a_secret_a_password_hash_or_a_token(sqlite_house):
         for canary in (
             SECRET,
             SECRET.encode().hex(),
+            NEXT_SECRET,
+            *itertools.chain.from_iterable(private),
             *tokens,
             *hashes,
             *ids,
@@ -241,6 +249,16 @@ def test_no_page_shows_a_secret_a_password_hash_or_a_token(sqlite_house):
             "$argon2",
         ):
             assert canary not in html, where
+
+
+def private_words(house, key):
+    """Return the private half of a key in the spellings in which it might show."""
+    sealed = bytes(key["sealed"])
+    pkcs8 = house.mint.settings.sealer.open(sealed, table="signing_key", row=key["id"], column="sealed")
+    number = keypairs.from_bytes(pkcs8).private_numbers().private_value
+    raw = number.to_bytes(32, "big")
+    texts = [base64.b64encode(pkcs8).decode(), base64.urlsafe_b64encode(raw).decode().rstrip("=")]
+    return [*texts, base64.b64encode(raw).decode().rstrip("="), raw.hex(), str(number), sealed.hex()]
 
 
 @pytest.mark.slow

@@ -4,11 +4,21 @@ import pytest
 from sqlalchemy import event
 
 from mintmark import people
-from mintmark.assets import save, trash
+from mintmark.assets import overlap, save, trash
+from mintmark.assets.secrets import read_secret
+from mintmark.assets.signing import sources_of
 from mintmark.examine import warnings_of
-from mintmark.models import Person, Revision, Secret, db, writing
+from mintmark.models import Person, Revision, db, writing
 from tests.conftest import SECRET
-from tests.making import change_asset, make_asset, make_attribute, make_group, make_person
+from tests.making import (
+    change_asset,
+    make_asset,
+    make_attribute,
+    make_group,
+    make_key,
+    make_next_key,
+    make_person,
+)
 
 OTHER_SECRET = "another-shared-secret-0123456789-abcdef"
 PATH = "integrations/helpdesk"
@@ -18,7 +28,8 @@ def warned(house, path=PATH):
     """Return code → words of every warning about the asset at a path."""
     with house.app.app_context():
         revision = save.current_revision(save.find_asset(path))
-        found = warnings_of(revision.definition, db.session.get_one(Secret, revision.secret_id))
+        (source,) = sources_of(db.session(), [revision])
+        found = warnings_of(revision, source, now=house.clock())
     assert not any(finding.is_error for finding in found)
     assert len({finding.code for finding in found}) == len(found), found
     return {finding.code: str(finding) for finding in found}
@@ -68,6 +79,18 @@ def test_two_assets_with_one_secret_name_each_other(house):
     assert PATH in warned(house, "integrations/chat")["shared_secret"]
     assert warned(house, "integrations/other") == {}
     assert SECRET not in str(warned(house))
+
+
+def test_a_staged_secret_that_another_asset_has_is_pointed_out_before_it_signs(sqlite_house):
+    make_asset(sqlite_house, PATH)
+    make_asset(sqlite_house, "integrations/other", secret=OTHER_SECRET)
+    with sqlite_house.app.app_context(), writing():
+        secret, sealer = read_secret(OTHER_SECRET, "text", algorithm="HS256"), sqlite_house.mint.settings.sealer
+        overlap.stage(save.find_asset(PATH), secret, sealer=sealer, by=sqlite_house.by())
+    assert "is to have the same secret as integrations/other:" in warned(sqlite_house)["shared_secret"]
+    make_asset(sqlite_house, "integrations/chat")
+    said = warned(sqlite_house)["shared_secret"]
+    assert "has, or is to have, the same secret as integrations/chat, integrations/other:" in said
 
 
 def test_of_many_assets_with_one_secret_three_are_named_and_the_rest_counted(sqlite_house):
@@ -216,6 +239,48 @@ def test_a_stored_template_that_no_longer_compiles_hides_no_other_warning(sqlite
     assert list(warned(sqlite_house)) == ["no_lifetime"]
 
 
+# signing keys
+
+
+AUD = '{"sub": "{{ user.username }}", "aud": "here"}'
+
+
+def test_a_key_that_goes_on_signing_is_no_warning(house):
+    make_key(house, "site-2026", number=1)
+    make_key(house, "own", number=2)
+    make_asset(house, PATH, AUD, signing_key="site-2026")
+    make_asset(house, "other", signing_key="own")
+    assert warned(house) == warned(house, "other") == {}
+    make_next_key(house, "site-2026", "site-2027")
+    assert warned(house) == {}
+
+
+def test_without_a_lifetime_a_key_never_leaves_the_key_set(sqlite_house):
+    make_key(sqlite_house)
+    make_asset(sqlite_house, PATH, AUD, signing_key="site-2026", lifetime=None)
+    assert "can never leave the key set" in warned(sqlite_house)["no_lifetime"]
+
+
+def test_the_end_of_a_key_is_told_before_it_comes_and_when_it_came(sqlite_house):
+    now = int(sqlite_house.clock())
+    make_key(sqlite_house, "ends", retired_at=now + 90_000, gone_at=now + 99_000)
+    make_asset(sqlite_house, PATH, AUD, signing_key="ends")
+    assert warned(sqlite_house)["key_runs_out"].startswith("its signing key ends stops signing at 2027-01-16T09:00:00")
+    sqlite_house.clock.advance(90_000)
+    assert warned(sqlite_house) == {"no_key": "no key of it signs now, so that it gives no token: make the next one"}
+
+
+def test_a_reminder_is_told_when_it_is_due_soon(sqlite_house):
+    now = int(sqlite_house.clock())
+    make_key(sqlite_house, "site-2026", due_at=now + 15 * 86_400)
+    make_asset(sqlite_house, PATH, AUD, signing_key="site-2026")
+    assert warned(sqlite_house) == {}
+    sqlite_house.clock.advance(86_400)
+    assert "should be followed by another key from 2027-01-30T08:00:00" in warned(sqlite_house)["key_runs_out"]
+    make_next_key(sqlite_house, "site-2026", "site-2027")
+    assert warned(sqlite_house) == {}
+
+
 def test_the_number_of_queries_does_not_depend_on_people_or_assets(sqlite_house):
     make_group(sqlite_house, "staff")
     for number in range(40):
@@ -223,8 +288,8 @@ def test_the_number_of_queries_does_not_depend_on_people_or_assets(sqlite_house)
         make_asset(sqlite_house, f"asset-{number}", readers=["staff"])
     with sqlite_house.app.app_context():
         revision = save.current_revision(save.find_asset("asset-7"))
-        secret, asked = db.session.get_one(Secret, revision.secret_id), []
+        (source,), asked = sources_of(db.session(), [revision]), []
         event.listen(db.engine, "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
-        warnings_of(revision.definition, secret)
+        warnings_of(revision, source, now=sqlite_house.clock())
         assert len(asked) <= 4
         assert db.session.scalar(db.select(db.func.count()).select_from(Revision)) == 40

@@ -242,7 +242,7 @@ def test_a_definition_is_not_checked_anew_by_a_move(desk):
     """Where a template does not compile any more, its asset can still be moved out of the way."""
     with desk.app.app_context():
         definition = read_definition(
-            {"path": "x", "name": "x", "template": "{}", "live": True}, group_ids={}, attributes={}
+            {"path": "x", "name": "x", "template": "{}", "live": True}, group_ids={}, attributes={}, keys={}
         )
         value = read_secret(SECRET, "text", algorithm="HS256")
     with desk.app.app_context(), writing():

@@ -2,13 +2,15 @@
 
 import base64
 import json
+import re
 
 import pytest
 
-from mintmark import payload
+from mintmark import keypairs, payload, tokens
+from mintmark.keys import life
 from mintmark.payload import values
 from mintmark.web import help_tables
-from tests.making import make_asset, make_attribute, make_group, make_person
+from tests.making import key_pair, make_asset, make_attribute, make_group, make_person
 from tests.test_pages import HOSTILE, Page
 
 
@@ -88,11 +90,45 @@ def claims_of(token):
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
+def test_every_algorithm_of_the_code_is_on_the_page_with_what_it_takes_and_for_whom_it_is(ben):
+    page = help_of(ben)
+
+    assert tuple(help_tables.ALGORITHMS) == tokens.ALGORITHMS
+    for name, (takes, whom) in help_tables.ALGORITHMS.items():
+        assert name in page.texts["code"] and takes in page.texts["td"] and whom in page.texts["td"]
+        if name in tokens.SECRET_BYTES:
+            assert takes == f"a shared secret of {tokens.SECRET_BYTES[name]} bytes or more"
+        elif keypairs.is_rsa(name):
+            assert all(str(bits) in takes for bits in keypairs.RSA_BITS)
+        else:
+            assert keypairs.size_in_words(key_pair(name).public) in takes
+
+
+def test_the_key_sets_are_those_that_the_site_serves_and_rotation_is_told_in_five_sentences(sqlite_house, ben):
+    page, rules = help_of(ben), {re.sub("<.*>", "<path>", rule.rule) for rule in sqlite_house.app.url_map.iter_rules()}
+
+    assert help_tables.KEY_SETS.keys() <= rules
+    assert set(help_tables.KEY_SETS) <= set(page.texts["code"])
+    assert len(help_tables.ROTATION) == 5 and set(help_tables.ROTATION) <= set(page.texts["li"])
+    assert (life.CACHE_SECONDS, life.WAIT_SECONDS) == (300, 360)
+    assert "5 minutes, so it signs 6 minutes later at the earliest" in page.text
+
+
 def test_every_part_has_an_anchor_that_is_linked(ben):
     page = help_of(ben)
     linked = {found["href"][1:] for found in page.all("a") if found["href"].startswith("#")} - {"main"}
 
-    assert {"placeholders", "attributes", "filters", "blocks", "claims", "rules", "limits"} <= linked
+    assert {
+        "placeholders",
+        "attributes",
+        "filters",
+        "blocks",
+        "claims",
+        "rules",
+        "algorithms",
+        "keys",
+        "limits",
+    } <= linked
     assert linked == {found["id"] for found in page.all("h2")}
     assert len({found["aria-label"] for found in page.all("div", role="region")}) == len(page.all("table"))
 

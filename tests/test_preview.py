@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,10 +13,13 @@ from joserfc.jwk import OctKey
 from sqlalchemy import text
 
 from mintmark import people
+from mintmark.assets import overlap, save
+from mintmark.assets.secrets import read_secret
 from mintmark.claims_shown import MAX_ROWS, as_json, rows_of
 from mintmark.models import writing
+from mintmark.unverified import read_unverified
 from tests.conftest import SECRET, START
-from tests.making import change_asset, make_asset, make_attribute, make_group, make_person
+from tests.making import change_asset, make_asset, make_attribute, make_group, make_key, make_next_key, make_person
 from tests.test_pages import HOSTILE, Page
 
 URL = "/account/preview/helpdesk"
@@ -341,6 +345,108 @@ def test_hostile_texts_appear_as_text(sqlite_house):
         answer = ben.get(URL)
         assert Page(answer.text).skeleton() == plain.skeleton()
         assert claims_on(answer)["name"] == hostile
+
+
+NEXT = "another-secret-of-the-help-desk-9876543210"
+
+
+@pytest.fixture
+def staged(made):
+    """The asset helpdesk with a next secret, whose key id is k2."""
+    stage(made)
+    return made
+
+
+def stage(house, path="helpdesk"):
+    with house.app.app_context(), writing():
+        secret = replace(read_secret(NEXT, "text", algorithm="HS256"), kid="k2")
+        overlap.stage(save.find_asset(path), secret, sealer=house.mint.settings.sealer, by=house.by())
+
+
+def test_an_administrator_sees_header_and_claims_as_the_next_secret_would_sign_them(staged):
+    ada, before = staged.signed_in("ada"), len(staged.log())
+    answer = ada.get(URL + "?with=next")
+    page = Page(answer.text)
+    assert answer.status_code == 200 and token_on(answer) is None and len(staged.log()) == before
+    assert claims_on(answer)["sub"] == "ada" and '"k2"' in page.text and "k2" not in ada.get(URL).text
+    assert "The relying party takes them only where it has the next secret already." in page.text
+    assert page.one("input", name="with", type="hidden")["value"] == "next"
+    assert not Page(ada.get(URL).text).all("input", name="with")
+    assert Page(ada.get(URL).text).one("a", href=URL + "?with=next") and page.one("a", href=URL)
+
+
+def test_the_button_issues_a_test_token_that_is_recorded_as_such_and_nobody_else_gets_one(staged):
+    ada = staged.signed_in("ada")
+    answer = staged.post_form(ada, URL, page=URL + "?with=next", **{"with": "next"})
+    page, token = Page(answer.text), token_on(answer)
+    assert jwt.decode(token, OctKey.import_key(NEXT), algorithms=["HS256"]).claims == claims_on(answer)
+    assert "The signature is that of this asset’s next secret." in page.text and "Your test token" in page.text
+    assert page.one("input", name="with")["value"] == "next"
+    [row] = staged.log("token.issued")
+    assert (row["code"], row["kid"], row["outcome"]) == ("next_key", "k2", "done")
+    assert row["jti"] == claims_on(answer)["jti"]
+    assert judged(ada.get("/helpdesk").text)["sub"] == "ada"
+    assert judged(token_on(staged.post_form(ada, URL)))["sub"] == "ada"
+    assert [row["code"] for row in staged.log("token.issued")] == ["next_key", None, None]
+
+
+def test_what_is_to_sign_next_is_the_administrators_alone(staged):
+    for name in ("ben", "carl"):  # A reader, and an editor.
+        client = staged.signed_in(name)
+        assert "with=next" not in client.get(URL).text
+        assert client.get(URL + "?with=next").status_code == 403
+        answer = staged.post_form(client, URL, page=URL, **{"with": "next"})
+        assert answer.status_code == 403 and token_on(answer) is None and "k2" not in answer.text
+    assert staged.log("token.issued") == []
+    assert staged.client().get(URL + "?with=next").status_code == 303
+    ada = staged.signed_in("ada")
+    ada.get(URL)
+    assert ada.post(URL, data={"csrf_token": "guessed", "with": "next"}).status_code == 400
+
+
+def test_where_nothing_is_to_follow_there_is_nothing_to_try(made):
+    ada = made.signed_in("ada")
+    assert ada.get(URL + "?with=next").status_code == 404
+    assert made.post_form(ada, URL, page=URL, **{"with": "next"}).status_code == 404
+    assert "with=next" not in ada.get(URL).text
+    assert ada.get(URL + "?with=other").status_code == 200
+    stage(made)
+    with made.app.app_context(), writing():
+        overlap.switch(save.find_asset("helpdesk"), None, sealer=made.mint.settings.sealer, by=made.by())
+    assert ada.get(URL + "?with=next").status_code == 404
+    assert made.log("token.failed") == []
+
+
+def test_the_next_signing_key_is_tried_in_the_same_way(made):
+    make_key(made, "first")
+    make_asset(made, "keyed", signing_key="first", algorithm="ES256")
+    ada, url = made.signed_in("ada"), "/account/preview/keyed"
+    assert "The signature is that of this asset’s signing key." in made.post_form(ada, url).text
+    assert ada.get(url + "?with=next").status_code == 404
+    make_next_key(made, "first", "second")
+    assert "Preview with the next key" in ada.get(url).text and "second" in ada.get(url + "?with=next").text
+    answer = made.post_form(ada, url, page=url + "?with=next", **{"with": "next"})
+    assert "The signature is that of this asset’s next signing key." in Page(answer.text).text
+    assert read_unverified(token_on(answer)).unverified_header["kid"] == "second"
+    assert read_unverified(ada.get("/keyed").text).unverified_header["kid"] == "first"
+    assert [(row["kid"], row["code"]) for row in made.log("token.issued")] == [
+        ("first", None), ("second", "next_key"), ("first", None)]  # fmt: skip
+
+
+def test_a_parameter_of_the_same_name_is_the_assets_own(staged):
+    change_asset(staged, "helpdesk", template='{"w": "{{ params.with }}"}', params=[{"name": "with"}])
+    ben = staged.signed_in("ben")
+    assert claims_on(ben.get(URL + "?with=next"))["w"] == "next"
+    assert judged(token_on(staged.post_form(ben, URL, param_with="next")))["w"] == "next"
+
+
+def test_a_test_token_is_refused_for_the_same_reasons_as_any_other(staged):
+    change_asset(staged, "helpdesk", template='{"last": "{{ user.last_name }}"}')
+    ada = staged.signed_in("ada")
+    assert "user.last_name" in ada.get(URL + "?with=next").text
+    answer = staged.post_form(ada, URL, page=URL + "?with=next", **{"with": "next"})
+    assert answer.status_code == 422 and token_on(answer) is None
+    assert [row["code"] for row in staged.log("token.failed")] == ["template_failed"]
 
 
 def test_what_turns_or_hides_text_stands_as_an_escape_and_parses_to_the_same():

@@ -2,16 +2,21 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
+from mintmark.assets import overlap, save, trash
+from mintmark.assets.secrets import read_secret
 from mintmark.errors import InvalidFields
+from mintmark.keys import changing, rings
 from mintmark.log import EVENTS
-from mintmark.records import finding
+from mintmark.models import writing
+from mintmark.records import finding, of_key
 from mintmark.records.filters import Filter, read_filter
-from tests.conftest import START
+from tests.conftest import SECRET, START
 from tests.log_rows import add_rows, statements
-from tests.making import change_asset, make_asset, make_group, make_person
+from tests.making import change_asset, make_asset, make_group, make_key, make_next_key, make_person
 from tests.test_architecture import MODULES
 from tests.test_pages import HOSTILE, Page
 
@@ -54,6 +59,7 @@ def test_each_filter_finds_its_rows_and_no_others(house):
     add_rows(
         house, 1, person=ben, actor=ben, asset=asset, event="token.refused", outcome="refused", code="not_a_reader"
     )
+    add_rows(house, 2, person=ben, asset=asset, kid="help desk", at=START + 2)
     add_rows(house, 1, person=eve, event="person.sign_in_refused", outcome="refused", code="wrong_password")
     add_rows(house, 1, person=eve, actor=eve, asset=asset, event="token.failed", outcome="failed", request="b" * 16)
 
@@ -74,6 +80,9 @@ def test_each_filter_finds_its_rows_and_no_others(house):
         ({"actor": "test"}, {"actor": "test"}),
         ({"address": "10.0.0.2"}, {"address": "10.0.0.2"}),
         ({"code": "not_a_reader"}, {"code": "not_a_reader"}),
+        ({"kid": "help desk"}, {"kid": "help desk"}),
+        ({"kid": "help desk", "asset": "integrations/helpdesk"}, {"kid": "help desk"}),
+        ({"kid": "help"}, {"kid": "help"}),
         ({"request": "A" * 16}, {"request": "a" * 16}),
         ({"request": "b" * 16}, {"request": "b" * 16}),
         ({"request": "b" * 16, "person": "ben"}, {"request": "b" * 16, "person": ben}),
@@ -162,6 +171,183 @@ def test_a_number_of_an_old_failure_is_found_at_once(house, monkeypatch):
     assert len(find(house, request="f" * 16)[0]) == 1
 
 
+def of_key_id(house, key_id, before=None, **typed):
+    return find(house, before, kid=key_id, **typed)
+
+
+@pytest.mark.both_databases
+def test_what_a_signing_key_signed_is_found_among_its_assets_and_with_what_became_of_it(house, monkeypatch):
+    # Given two assets that sign with a key, one of them purged since, and tokens of others before and after;
+    make_person(house, "ben")
+    key = make_key(house, "site-2026", number=0)
+    make_key(house, "other", number=1)
+    for path, key_id in (("one", "site-2026"), ("two", "site-2026"), ("three", "other")):
+        make_asset(house, path, json.dumps({"aud": path}), signing_key=key_id)
+    ben = house.signed_in("ben")
+    for path in ("one", "two", "three", "one"):
+        assert ben.get(f"/{path}").status_code == 200
+    with house.app.app_context(), writing():
+        trash.trash(save.find_asset("two"), by=house.by())
+    purge(house, "two")
+    house.clock.advance(1)
+    with house.app.app_context(), writing():
+        changing.revoke(rings.get_key(key), None, None, sealer=house.mint.settings.sealer, by=house.by())
+    add_rows(house, 40, at=START + 1)
+    monkeypatch.setattr(finding, "WINDOW", 20)
+
+    # when somebody asks for its key id, then all of it is on one page, although far more rows came after.
+    wanted = ids_of(house, kid="site-2026")
+    events = [row["event"] for row in house.log() if row["kid"] == "site-2026"]
+    assert sorted(events) == ["key.made", "key.revoked", "token.issued", "token.issued", "token.issued"]
+    assert of_key_id(house, "site-2026") == (wanted, None, None)
+    for typed, event in (({"event": "token.issued"}, "token.issued"), ({"event": "key.revoked"}, "key.revoked")):
+        assert of_key_id(house, "site-2026", **typed) == (ids_of(house, kid="site-2026", event=event), None, None)
+    assert of_key_id(house, "site-2026", outcome="done", since="2020-01-01")[0] == wanted
+    assert of_key_id(house, "site-2026", asset="one")[0] == [each for each in wanted if each in of_asset(house, "one")]
+    assert of_key_id(house, "site-2026", person="ben")[0] == ids_of(house, kid="site-2026", event="token.issued")
+    for other in ("SITE-2026", "site-202", "site-2026 x"):
+        assert of_key_id(house, other)[0] == []
+
+
+def purge(house, path):
+    with house.app.app_context(), writing():
+        [row] = house.rows("SELECT id FROM asset WHERE path = :path", path=path)
+        trash.purge(save.lock_asset(row["id"], is_trashed=True), by=house.by())
+
+
+def of_asset(house, path):
+    return find(house, asset=path)[0]
+
+
+def test_a_key_that_was_retired_long_ago_is_found_at_once_behind_what_followed(house, monkeypatch):
+    make_key(house, "first", number=0)
+    asset = make_asset(house, "one", signing_key="first")
+    add_rows(house, 3, at=START + 1, asset=asset, kid="first")
+    house.clock.advance(60)
+    make_next_key(house, "first", "second")
+    add_rows(house, 30, at=START + DAY, asset=asset, kid="second")
+    monkeypatch.setattr(finding, "WINDOW", 10)
+    monkeypatch.setattr(finding, "_NEAR", 5)
+
+    ids, before, looked_back_to = of_key_id(house, "first", event="token.issued")
+
+    assert (ids, before, looked_back_to) == (ids_of(house, kid="first", event="token.issued"), None, None)
+
+
+@pytest.mark.parametrize("most", [of_key.MOST_ASSETS, 2])
+def test_pages_of_a_key_of_several_assets_lose_no_row(house, monkeypatch, most):
+    monkeypatch.setattr(finding, "WINDOW", 40)
+    monkeypatch.setattr(finding, "PAGE_SIZE", 7)
+    monkeypatch.setattr(of_key, "MOST_ASSETS", most)
+    make_key(house, "shared", number=0)
+    assets = [make_asset(house, f"a{n}", json.dumps({"aud": f"{n}"}), signing_key="shared") for n in range(4)]
+    for number in range(40):
+        add_rows(
+            house, 1 + number % 3, asset=assets[number % 4], at=START + number, kid="shared" if number % 3 else None
+        )
+        add_rows(house, 2, at=START + number, asset="other")
+
+    found, before = [], None
+    for _ in range(60):
+        ids, before, _ = of_key_id(house, "shared", before)
+        found += ids
+        if before is None:
+            break
+
+    assert found == ids_of(house, kid="shared")
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("most", [of_key.MOST_ASSETS, 0])
+def test_tokens_of_a_secret_that_has_the_id_of_a_key_are_found_too(house, monkeypatch, most):
+    # Given assets that said an id of their own, one of them purged before a key of that id was made,
+    make_person(house, "ben")
+    ben = house.signed_in("ben")
+    for path in ("purged", "header", "staged"):
+        make_asset(house, path, headers={} if path == "staged" else {"kid": "same"})
+    assert [ben.get(f"/{path}").status_code for path in ("purged", "header")] == [200, 200]
+    with house.app.app_context(), writing():
+        trash.trash(save.find_asset("purged"), by=house.by())
+    purge(house, "purged")
+    house.clock.advance(600)
+    make_key(house, "same", number=0)
+    make_asset(house, "keyed", signing_key="same")
+    # and tokens of all of them since, one with a staged secret;
+    with house.app.app_context(), writing():
+        asset, sealer = save.find_asset("staged"), house.mint.settings.sealer
+        secret = replace(read_secret(SECRET[::-1], "text", algorithm="HS256"), kid="same")
+        overlap.stage(asset, secret, sealer=sealer, by=house.by())
+        overlap.switch(asset, None, sealer=sealer, by=house.by())
+    assert [ben.get(f"/{path}").status_code for path in ("header", "staged", "keyed", "header")] == [200] * 4
+    add_rows(house, 30, at=START + 700)
+    monkeypatch.setattr(finding, "WINDOW", 20)
+    monkeypatch.setattr(of_key, "MOST_ASSETS", most)
+
+    # then the pages have what the export has; where the assets are few, it is one page.
+    found, before = of_key_id(house, "same")[:2]
+    assert (before is None) is bool(most)
+    while before is not None:
+        more, before, _ = of_key_id(house, "same", before)
+        found += more
+    wanted = ids_of(house, kid="same")
+    assert len(wanted) == 7 and found == wanted
+
+
+def test_where_very_many_were_purged_the_rows_of_a_key_come_first_and_those_from_before_it_are_sought(
+    sqlite_house, monkeypatch
+):
+    house = sqlite_house
+    add_rows(house, 1, at=START, kid="site", asset="x")
+    for number in range(3):
+        add_rows(house, 9, at=START, asset=f"p{number}")
+        add_rows(house, 1, at=START, event="asset.purged", asset=f"p{number}")
+    house.clock.advance(DAY)
+    make_key(house, "site", number=0)
+    asset = make_asset(house, "a", signing_key="site")
+    add_rows(house, 2, at=START + DAY, kid="site", asset=asset)
+    add_rows(house, 30, at=START + DAY)
+    monkeypatch.setattr(finding, "WINDOW", 20)
+    monkeypatch.setattr(finding, "_NEAR", 1)
+    monkeypatch.setattr(of_key, "MOST_ASSETS", 2)
+
+    first, before, looked_back_to = of_key_id(house, "site")
+    rest, after, _ = of_key_id(house, "site", before)
+
+    wanted = ids_of(house, kid="site")
+    assert (first, looked_back_to) == (wanted[:3], START)
+    assert (rest, after) == (wanted[3:], None)
+
+
+def test_the_filter_of_a_key_id_costs_few_statements_and_stands_in_the_form(house, admin):
+    make_key(house, "shared", number=0)
+    seen = []
+    for number in range(12):
+        asset = make_asset(house, f"a{number}", json.dumps({"aud": f"{number}"}), signing_key="shared")
+        add_rows(house, 3, asset=asset, kid="shared")
+        with statements(house) as made:
+            _, page = shown(admin.get("/admin/log?kid=shared"))
+        seen.append(len(made))
+        assert page.one("input", name="kid")["value"] == "shared"
+    assert len(set(seen[1:])) == 1 and seen[-1] <= 15
+
+    lines = admin.get("/admin/log/export.jsonl?kid=shared").text.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == sorted(ids_of(house, kid="shared"))
+
+
+def test_a_row_says_its_key_id_with_a_link_to_the_key_and_its_code_in_words(house, admin):
+    key = make_key(house, "site-2026", number=0)
+    for kid, code in (("site-2026", "next_key"), ("nobody’s", None)):
+        add_rows(house, 1, kid=kid, code=code)
+        page = Page(admin.get(f"/admin/log/{house.log()[-1]['id']}").text)
+        assert kid in page.texts["code"]
+        assert page.one("a", href=re.sub("’", "%E2%80%99", f"/admin/log?kid={kid}"))
+        assert bool(page.all("a", href=f"/admin/keys/{key}")) is (kid == "site-2026")
+        assert ("signed with the next secret or key, to try it" in page.text) is (code == "next_key")
+
+    _, page = shown(admin.get("/admin/log?event=key.made"))
+    assert page.one("a", href=f"/admin/keys/{key}")
+
+
 def test_outcomes_other_than_done_belong_to_the_events_that_are_looked_at():
     said = {"refused": set(), "failed": set()}
     for path in MODULES.values():
@@ -182,6 +368,8 @@ NO_FILTERS = [
     ("asset", "no/such/path"),
     ("actor", "x" * 256),
     ("address", "\x00"),
+    ("kid", "\x00"),
+    ("kid", "k" * 256),
     ("since", "yesterday"),
     ("since", "2027-02-30"),
     ("until", "2027-01-15 25:00"),
@@ -205,7 +393,8 @@ def test_what_cannot_be_a_filter_is_refused_and_stays_on_the_page(sqlite_house):
         is_chosen = name in ("event", "outcome")
         field = page.one("select" if is_chosen else "input", id=name)
         assert field["aria-invalid"] == "true"
-        assert is_chosen or name == "address" or field["value"] == text
+        is_pasted = name == "kid" and len(text) > 255  # What is no key id may be a key, and is not repeated.
+        assert is_chosen or "\x00" in text or (field.get("value") or "") == ("" if is_pasted else text)
         assert page.one("p", role="alert")
 
 

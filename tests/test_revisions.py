@@ -3,19 +3,22 @@
 import json
 import re
 import time
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import event
 
 from mintmark import groups
-from mintmark.assets import moves, save
+from mintmark.assets import moves, overlap, save
+from mintmark.assets import revisions as kept_revisions
 from mintmark.assets.definition import FIELDS
 from mintmark.assets.differences import template_lines
 from mintmark.assets.in_words import LABELS, in_words, visible
-from mintmark.assets.secrets import read_secret
+from mintmark.assets.secrets import SecretValue, read_secret
+from mintmark.keys import rings
 from mintmark.models import db, writing
 from tests.conftest import SECRET
-from tests.making import change_asset, make_asset, make_attribute, make_group, make_person
+from tests.making import change_asset, make_asset, make_attribute, make_group, make_key, make_person
 from tests.test_pages import Page
 
 OLD, NEW = '{"sub": "{{ user.username }}"}', '{"sub": "{{ user.email | omit }}x"}'
@@ -294,7 +297,7 @@ def test_who_edits_something_else_and_strangers_bring_nothing_back(desk):
 
 
 def test_every_field_of_a_definition_has_a_label():
-    assert set(LABELS) == {*FIELDS, "secret"}
+    assert set(LABELS) == {*FIELDS, "secret", "next_secret"}
 
 
 @pytest.mark.parametrize(
@@ -356,3 +359,113 @@ def test_no_text_makes_a_difference_slow_or_loses_a_line(before, after):
 def test_tabs_emoji_and_joiners_stay_and_controls_do_not():
     assert visible("\ta\u200d👩\u200d🚀é") == "\ta\u200d👩\u200d🚀é"
     assert visible("a\rb\0\ufeff\u2066") == "a⟨U+000D⟩b⟨U+0000⟩⟨U+FEFF⟩⟨U+2066⟩"
+
+
+# What signs
+
+
+AUD = '{"sub": "{{ user.username }}", "aud": "here"}'
+
+
+def ring_of(house, key_id):
+    with house.app.app_context():
+        return rings.find_key(key_id).ring_id
+
+
+def overlap_(house, act, *arguments):
+    with house.app.app_context(), writing():
+        act(save.lock_asset(house.desk), *arguments, sealer=house.mint.settings.sealer, by=house.by())
+
+
+@pytest.fixture
+def keyed(desk):
+    """The asset of three revisions signs with the key site-2026 as the fourth, and with `other` as the fifth."""
+    make_key(desk, "site-2026", number=1)
+    make_key(desk, "other", number=2)
+    more = {"algorithm": "ES256", "headers": {"cty": "x"}}
+    change_asset(desk, "desk", template=AUD, signing_key=ring_of(desk, "site-2026"), **more)
+    change_asset(desk, "desk", signing_key=ring_of(desk, "other"))
+    return desk
+
+
+def test_a_signing_key_stands_by_its_key_id(keyed):
+    ada = keyed.signed_in("ada")
+    page = words_of(ada.get(place(keyed, 5)))
+    assert "Signing key from site-2026 → to other" in page and "secret" not in page.lower()
+    page = words_of(ada.get(place(keyed, 4)))
+    assert "Signing key from none: it has a shared secret → to site-2026" in page
+    assert "Algorithm from HS256 → to ES256" in page and "The secret was changed" not in page
+    assert "Signing key, Algorithm" not in page
+    assert "Signing key" in words_of(ada.get(place(keyed)))
+
+
+def test_an_editor_learns_that_something_else_signs_and_not_what(keyed):
+    ben = keyed.signed_in("ben")
+    for number in (4, 5):
+        answer = ben.get(place(keyed, number))
+        assert "administrators see what signs" in words_of(answer)
+        assert "site-2026" not in answer.text and "other" not in Page(answer.text).texts["bdi"]
+        assert ring_of(keyed, "other") not in answer.text
+
+
+def test_what_is_brought_back_keeps_the_key_its_algorithm_and_sets_no_key_id(keyed):
+    # Given revisions of a secret, with another algorithm and a `kid` in the header
+    with keyed.app.app_context(), writing():
+        old = kept_revisions.get_saved(save.find_asset("desk"), 3).revision
+        old.definition = {**old.definition, "algorithm": "HS384", "headers": {"kid": "desk", "cty": "y"}}
+    assert bring_back(keyed, keyed.signed_in("ada"), 3, seen=5).status_code == 303
+
+    now = definition(keyed, 6)
+    assert (now["algorithm"], now["headers"]) == ("ES256", {"cty": "y"})
+    assert now["signing_key"] == ring_of(keyed, "other") and now["name"] == "Help desk"
+
+
+def test_of_a_revision_with_a_key_a_secret_takes_no_algorithm(desk):
+    make_key(desk, "site-2026", number=1)
+    change_asset(desk, "desk", signing_key=ring_of(desk, "site-2026"), algorithm="ES256", template=AUD)
+    with desk.app.app_context(), writing():
+        asset = save.lock_asset(desk.desk)
+        present = {**save.current_revision(asset).definition, "signing_key": None, "algorithm": "HS256"}
+        secret = read_secret(SECRET, "text", algorithm="HS256")
+        save.revise(asset, present, secret, sealer=desk.mint.settings.sealer, by=desk.by())
+    change_asset(desk, "desk", template=OLD)
+    assert bring_back(desk, desk.signed_in("ada"), 4, seen=6).status_code == 303
+    now = definition(desk, 7)
+    assert (now["algorithm"], now["signing_key"], now["template"]) == ("HS256", None, AUD)
+
+
+def test_a_revision_from_before_there_were_keys_is_shown_compared_and_brought_back(desk):
+    with desk.app.app_context(), writing():
+        for number in (1, 2):
+            old = kept_revisions.get_saved(save.find_asset("desk"), number).revision
+            old.definition = {name: value for name, value in old.definition.items() if name != "signing_key"}
+    ada = desk.signed_in("ada")
+    assert "Signing key from" not in words_of(ada.get(place(desk, 3)))
+    assert ada.get(place(desk, 1)).status_code == 200
+    assert bring_back(desk, ada, 1).status_code == 303
+    assert definition(desk, 4)["signing_key"] is None and definition(desk, 4)["template"] == OLD
+
+
+def test_each_step_of_an_overlap_is_said_and_no_secret_is(desk):
+    ada, by = desk.signed_in("ada"), int(desk.clock())
+    secret, other = (SecretValue(text * 8, False) for text in (b"next-secret", b"other-secret"))
+    overlap_(desk, overlap.stage, secret)
+    overlap_(desk, overlap.stage, replace(other, kid="desk-2"))
+    overlap_(desk, overlap.switch, by + 60)
+    overlap_(desk, overlap.wait)
+    overlap_(desk, overlap.switch, None)
+    said = {number: words_of(ada.get(place(desk, number))) for number in range(4, 9)}
+
+    assert "Next secret from none → to staged" in said[4]
+    assert "Next secret from staged → to another one staged" in said[5]
+    assert "Next secret from staged → to signs from 2027-01-15T08:01:00" in said[6]
+    assert "→ to staged" in said[7]
+    assert "Next secret from staged → to signs from 2027-01-15T08:00:00" in said[8]
+    assert [number for number in said if "The secret was changed" in said[number]] == [8]
+
+    # And what follows on a switch: the one that signs is the present one, whatever column it stands in.
+    overlap_(desk, overlap.stage, SecretValue(b"third-secret" * 8, False))
+    assert "The secret was changed" not in words_of(ada.get(place(desk, 9)))
+    for number in range(1, 10):
+        text = desk.signed_in("ben").get(place(desk, number)).text
+        assert "signs from" not in text and "staged" not in text

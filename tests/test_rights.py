@@ -13,11 +13,12 @@ import pytest
 from mintmark.models import Asset, db, writing
 from mintmark.web.rights import EDITORS_TOO
 from tests.conftest import SEALING_KEY, House
-from tests.making import make_asset, make_attribute, make_group, make_person
+from tests.making import make_asset, make_attribute, make_group, make_key, make_person
 
 UNKNOWN = [
     *(room + rest for room in ("/admin", "/account") for rest in ("/", "/x", "/x/y", "/assets/x/y/z", "/sessions/x")),
     "/admin/people/", "/admin/assets/x/nothing", "/admin/assets/new/", "/admin/log/1/2", "/account/preview", "/account/password/",
+    "/admin/keys/", "/admin/keys/x/nothing", "/admin/keys/new/", "/admin/keys/x/public.pem/",
 ]  # fmt: skip
 
 
@@ -36,6 +37,7 @@ class Walk:
             "asset_id": make_asset(house, "integrations/desk", editors=["desk"]),
             "person_id": make_person(house, "ben"),
             "group_id": group_id,
+            "signing_key_id": make_key(house, number=0),
             "name": "city",
             "path": "integrations/desk",
             "number": 1,
@@ -44,7 +46,7 @@ class Walk:
         }
         make_asset(house, "integrations/chat", editors=["chat"])
         self.absent = {
-            **{name: str(uuid.uuid4()) for name in ("asset_id", "person_id", "group_id")},
+            **{name: str(uuid.uuid4()) for name in ("asset_id", "person_id", "group_id", "signing_key_id")},
             **{"name": "nothing", "path": "nothing", "number": 99, "row_id": 99_999, "rest": "x"},
         }
 

@@ -2,11 +2,15 @@
 
 import base64
 import os
+import stat
+from threading import Thread
 
 import pytest
 
-from mintmark.errors import ConfigurationError, SealError
-from mintmark.sealing import Sealer, SealingKey
+from mintmark.errors import ConfigurationError, NotFound, SealError
+from mintmark.instance import KeyFile
+from mintmark.instance import make_sealer as make_file_sealer
+from mintmark.sealing import Sealer, SealingKey, key_id_of
 
 PLACE = {"table": "secret", "row": "r1", "column": "sealed"}
 
@@ -99,3 +103,99 @@ def test_neither_keys_nor_sealers_show_their_bytes():
 
     for text in (repr(key), repr(Sealer([key])), str(key)):
         assert base64.b64encode(value).decode() not in text and repr(value) not in text
+
+
+# Keys that change while a process runs
+
+
+def sealer_of(folder):
+    return make_file_sealer(None, folder)
+
+
+def test_a_process_opens_what_another_one_sealed_with_a_key_that_came_later(tmp_path):
+    running, command = sealer_of(tmp_path), sealer_of(tmp_path)
+    before = running.seal(b"before", **PLACE)
+
+    key_id = command.source.add()
+    assert key_id_of(command.seal(b"value", **PLACE)) == key_id_of(before)  # A key that is behind seals nothing.
+    command.source.put_first(key_id)
+    sealed = command.seal(b"value", **PLACE)
+
+    assert key_id_of(sealed) == key_id != key_id_of(before)
+    assert running.open(sealed, **PLACE) == b"value" and running.open(before, **PLACE) == b"before"
+
+
+def test_a_process_never_seals_with_a_key_that_was_replaced(tmp_path):
+    running, command = sealer_of(tmp_path), sealer_of(tmp_path)
+    old, first_derived = key_id_of(running.seal(b"x", **PLACE)), running.derive("attempts")
+    key_id = command.source.add()
+    command.source.put_first(key_id)
+
+    assert key_id_of(running.seal(b"x", **PLACE)) == key_id
+    command.source.take_out(old)
+    assert running.derive("attempts") == first_derived
+    assert key_id_of(running.seal(b"x", **PLACE)) == key_id
+    assert [key.key_id for key in sealer_of(tmp_path).keys] == [key_id]
+
+
+def test_a_file_that_cannot_be_read_for_a_while_stops_nothing(tmp_path):
+    running = sealer_of(tmp_path)
+    sealed, whole = running.seal(b"x", **PLACE), running.source.path.read_bytes()
+
+    for content in (b"", b"\xff", b"half a ke", None):
+        running.source.path.unlink() if content is None else running.source.path.write_bytes(content)
+        assert key_id_of(running.seal(b"x", **PLACE)) == key_id_of(sealed)
+        with pytest.raises(SealError):
+            running.open(make_sealer("other").seal(b"x", **PLACE), **PLACE)
+    running.source.path.write_bytes(whole)
+    assert running.open(sealed, **PLACE) == b"x"
+
+
+def test_threads_that_meet_a_new_key_at_once_all_know_it(tmp_path):
+    running, command = sealer_of(tmp_path), sealer_of(tmp_path)
+    for _ in range(20):
+        command.source.put_first(command.source.add())
+        sealed, opened = command.seal(b"x", **PLACE), []
+        threads = [Thread(target=lambda: opened.append(running.open(sealed, **PLACE))) for _ in range(4)]  # noqa: B023
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert opened == [b"x"] * 4
+
+
+def test_the_file_is_its_owners_alone_and_no_key_is_lost_where_several_add_one(tmp_path):
+    path = sealer_of(tmp_path).source.path
+    first = path.read_text()
+    children = []
+    for _ in range(8):
+        if (child := os.fork()) == 0:
+            KeyFile(tmp_path).add()
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+
+    assert path.read_text().startswith(first) and len(path.read_text().splitlines()) == 9
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["sealing-key"]
+
+
+def test_only_a_key_that_is_there_is_put_first_and_the_first_is_never_taken_out(tmp_path):
+    file = sealer_of(tmp_path).source
+    (first,) = (key.key_id for key in file.read())
+    before = file.path.read_bytes()
+
+    for act in (file.put_first, file.take_out):
+        with pytest.raises(NotFound, match=f"it has {first}"):
+            act("nobody")
+    with pytest.raises(ConfigurationError, match="is the key that seals"):
+        file.take_out(first)
+    assert file.path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "sealed", [b"", b"\x01", b"\x01\x00", b"\x01\x05a b c", b"\x01\x02\xff\xfe", b"\x01\xff" + b"k" * 300]
+)
+def test_what_names_no_key_names_none(sealed):
+    assert key_id_of(sealed) == ""

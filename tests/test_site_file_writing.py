@@ -89,7 +89,7 @@ def test_a_template_of_several_lines_is_a_literal_block_and_short_lists_stand_on
 
 
 @pytest.mark.slow
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(st.dictionaries(st.from_regex(r"[a-z_]{1,12}", fullmatch=True), values | texts, min_size=1, max_size=6))
 def test_thousands_of_entries_come_back(entry):
     assert read_back(entry) == entry

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from mintmark.assets import save, trash
+from mintmark.assets import overlap, save, trash
+from mintmark.assets.secrets import read_secret
 from mintmark.models import writing
 from mintmark.people import find_person, set_password
-from tests.conftest import PASSWORD, csrf_of
+from tests.conftest import PASSWORD, START, csrf_of
 from tests.filling import _Forms, sent
-from tests.making import make_asset, make_person
+from tests.making import make_asset, make_key, make_next_key, make_person
 
 ROOT = Path(__file__).parents[1]
 LATE = 15 * 60 + 1
@@ -27,9 +28,76 @@ class Act:
     is_done: str  # SQL that finds a row once the act is done.
     named: dict = field(default_factory=dict)
     answer: int = 303
+    asked: dict = field(default_factory=dict)  # The query of the page.
+    form: str = ""  # The endpoint of the form, where one of its buttons leads elsewhere.
 
 
+def _of_key(act, page, key_id, typed, is_done):
+    return Act(
+        f"key.{act}", f"key.{page}", typed, f"SELECT 1 FROM signing_key WHERE {is_done}", {"signing_key_id": key_id}
+    )
+
+
+def _of_secret(act, path, typed, is_done, form=""):
+    done = (
+        f"SELECT 1 FROM asset JOIN revision ON asset_id = id AND number = revision WHERE path = '{path}' AND {is_done}"
+    )
+    return Act(f"asset_secret.{act}", "asset_secret.form", typed, done, {"asset_id": path}, form=form)
+
+
+NEXT_SECRET = "the-next-secret-of-the-help-desk-9876543210"
 ACTS = {
+    "a new signing key": Act(
+        "key_form.make_key",
+        "key_form.form",
+        {"algorithm": "ES256", "key_id": "made-here"},
+        "SELECT 1 FROM signing_key WHERE key_id = 'made-here'",
+    ),
+    "the next key": _of_key("follow", "follow_form", "first", {"key_id": "second"}, "key_id = 'second'"),
+    "a plan of keys": _of_key(
+        "plan",
+        "follow_form",
+        "ahead",
+        {"amount": "1", "naming": "dated", "prefix": "planned-"},
+        "key_id LIKE 'planned-%'",
+    ),
+    "another moment of a key": _of_key(
+        "move",
+        "key",
+        "moving-2",
+        {"signs_from_at": "2027-02-01T00:00"},
+        "key_id = 'moving-2' AND signs_from_at = 1801440000",
+    ),
+    "revoking a key": _of_key(
+        "revoke", "revoke_form", "doomed", {"replacement": "none"}, "key_id = 'doomed' AND revoked_at IS NOT NULL"
+    ),
+    "unpublishing a key": _of_key("unpublish", "key", "endless", {}, "key_id = 'endless' AND gone_at IS NOT NULL"),
+    "an asset with a key": Act(
+        "asset_form.create_asset",
+        "asset_form.draft",
+        {"path": "keyed", "name": "Keyed", "algorithm": "ES256", "template": "{}", "key_id": "of-keyed"},
+        "SELECT 1 FROM asset WHERE path = 'keyed' AND ring_id IS NOT NULL",
+    ),
+    "the next secret": _of_secret(
+        "stage", "four", {"secret": NEXT_SECRET}, "next_secret_id IS NOT NULL", form="asset_secret.change_secret"
+    ),
+    "a switch": _of_secret("switch", "five", {"when": "now"}, "next_from_at IS NOT NULL"),
+    "a switch at a moment": _of_secret("switch", "six", {"switch_at": "2027-02-01T00:00"}, "next_from_at = 1801440000"),
+    "no moment": _of_secret("wait", "seven", {}, "next_from_at IS NULL"),
+    "stepping back": _of_secret("step_back", "eight", {}, "next_from_at IS NULL"),
+    "no next secret": _of_secret("drop", "nine", {}, "next_secret_id IS NULL"),
+    "a test token": Act(
+        "preview.issue_token",
+        "preview.preview",
+        {"with": "next"},
+        "SELECT 1 FROM log WHERE event = 'token.issued' AND code = 'next_key'",
+        {"path": "/tried"},
+        answer=200,
+        asked={"with": "next"},
+    ),
+    "a key for an asset": _of_secret(
+        "choose_key", "ten", {"key_algorithm": "ES256", "key_id": "of-ten"}, "revision.ring_id IS NOT NULL"
+    ),
     "a secret": Act(
         "asset_secret.change_secret",
         "asset_secret.form",
@@ -103,6 +171,17 @@ ACTS = {
 }
 
 
+_KEYS = ("first", "ahead", "moving", "doomed", "endless")
+_STAGED = {
+    "five": None,
+    "six": None,
+    "seven": int(START) + 9 * 86_400,
+    "eight": int(START),
+    "nine": None,
+    "tried": None,
+}
+
+
 class Stage:
     """A house with a target for each act, and `ada` who acts."""
 
@@ -112,10 +191,26 @@ class Stage:
         self.ids = {name: make_person(house, name, is_admin=name == "bob") for name in ("ann", "bob", "cid", "dan")}
         self.ids |= {"eve": make_person(house, "eve", is_admin=True)}
         self.ids |= {"fay": make_person(house, "fay", is_admin=True, live=False)}
-        self.ids |= {path: make_asset(house, path) for path in ("one", "two", "three")}
+        self.ids |= {path: make_asset(house, path) for path in ("one", "two", "three", "four", "ten", *_STAGED)}
+        self.ids["/tried"] = "tried"
+        self.ids |= {key_id: make_key(house, key_id, number=n) for n, key_id in enumerate(_KEYS)}
+        make_asset(house, "endless", signing_key="endless", lifetime=None)
+        make_next_key(house, "endless", "endless-2")
+        self.ids["moving-2"] = make_next_key(house, "moving", "moving-2", signs_from_at=int(START) + 30 * 86_400)
         with house.app.app_context(), writing():
             trash.trash(save.lock_asset(self.ids["three"]), by=house.by())
+        for path, at in _STAGED.items():
+            self.stage_secret(path, at)
         self.adapter = house.app.url_map.bind("localhost")
+
+    def stage_secret(self, path, at):
+        """Stage a secret of an asset; it signs from a moment on, unless that is None."""
+        with self.house.app.app_context(), writing():
+            sealer, by = self.house.mint.settings.sealer, self.house.by()
+            asset = save.lock_asset(self.ids[path])
+            overlap.stage(asset, read_secret(NEXT_SECRET, "text", algorithm="HS256"), sealer=sealer, by=by)
+            if at is not None:
+                overlap.switch(asset, at, sealer=sealer, by=by)
 
     def address(self, endpoint, act, method):
         """Return an address of an act. An endpoint that is not there fails here."""
@@ -123,10 +218,14 @@ class Stage:
 
     def page(self, client, act):
         """Return the page of an act and the fields of the form that leads to it."""
-        shown, action = self.address(act.page, act, "GET"), self.address(act.endpoint, act, "POST")
-        answer = client.get(shown)
+        answer = client.get(self.address(act.page, act, "GET"), query_string=act.asked)
         assert answer.status_code == 200, answer.text
-        return answer, fields_of(answer, shown, action)
+        return answer, self.fields(answer, act)
+
+    def fields(self, answer, act):
+        """Return name → values of the form that leads to an act."""
+        shown, action = self.address(act.page, act, "GET"), self.address(act.form or act.endpoint, act, "POST")
+        return fields_of(answer, shown, action, act.typed)
 
     def act(self, client, act, own_password=None):
         """Fill the form of an act and send it; the own password where one is given."""
@@ -139,15 +238,16 @@ class Stage:
         return bool(self.house.rows(act.is_done))
 
 
-def fields_of(answer, shown, action):
-    """Return name → values of the form of a page that is sent to `action`."""
+def fields_of(answer, shown, action, typed):
+    """Return name → values of the form of a page that is sent to `action`; of several, that with the typed fields."""
     parser = _Forms()
     parser.feed(answer.text)
-    [fields] = [
+    forms = [
         fields
         for found, fields in parser.forms
         if (found.get("action") or shown) == action and found["method"] == "post"
     ]
+    [fields] = forms if len(forms) == 1 else [fields for fields in forms if typed.keys() <= fields.keys()]
     return fields
 
 
@@ -186,7 +286,7 @@ def test_after_them_nothing_is_done_without_the_password_and_nothing_that_was_ty
         answer = stage.act(client, act)
         assert (answer.status_code, stage.is_done(act)) == (422, False), name
         assert "is needed" in answer.text, name
-        again = fields_of(answer, stage.address(act.page, act, "GET"), stage.address(act.endpoint, act, "POST"))
+        again = stage.fields(answer, act)
         assert again["own_password"] == [""], name
         assert {each: again.get(each) for each, typed in act.typed.items() if typed} == {
             each: [typed] for each, typed in act.typed.items() if typed
@@ -274,12 +374,14 @@ def test_who_has_no_password_is_told_to_sign_in_afresh(stage):
     assert stage.house.rows("SELECT * FROM attempt") == []
 
 
-def test_every_page_that_asks_is_in_the_table():
+def test_every_page_that_asks_is_in_the_table(sqlite_house):
     asking = {
         path.stem
         for path in (ROOT / "mintmark/web").rglob("*.py")
         if re.search(r"(?<!def )\bconfirm\(", path.read_text())
     }
-    tried = {act.endpoint.partition(".")[0] for act in ACTS.values()}
+    views = sqlite_house.app.view_functions
+    tried = {views[act.endpoint].__module__.rpartition(".")[2] for act in ACTS.values()}
 
-    assert asking == tried - {"people"} | {"person_form"}  # The form of a person, which is that of a new one too.
+    # The form of a new asset asks where the fields of its key are read; that of a person is the one of a new one too.
+    assert asking == {{"asset_form": "new_entered", "people": "person_form"}.get(name, name) for name in tried}

@@ -23,7 +23,12 @@ def amounts() -> dict[str, int]:
     # In the order of paths, which makes SQLite take the index of each kind and no other.
     each = {kind: select(Asset.path).where(condition, KEPT).order_by(Asset.path) for kind, condition in KINDS.items()}
     columns = [_counted(some).label(kind) for kind, some in each.items()]
-    shared = select(Asset.fingerprint).where(KEPT).group_by(Asset.fingerprint).having(func.count() > 1)
+    shared = (
+        select(Asset.fingerprint)
+        .where(KEPT, Asset.fingerprint != "")
+        .group_by(Asset.fingerprint)
+        .having(func.count() > 1)
+    )
     row = db.session.execute(select(*columns, _counted(shared).label("shared"))).one()
     return dict(row._mapping)
 

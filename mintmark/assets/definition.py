@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mintmark import payload, tokens
+from mintmark.assets.key_field import algorithm_of, check_key, key_reader
 from mintmark.assets.params import PARAM_NAME, PARAM_VALUE
 from mintmark.errors import FieldError, InvalidFields
 from mintmark.fields import (
@@ -24,6 +25,7 @@ from mintmark.fields import (
     read_text,
     read_whole,
 )
+from mintmark.keys.rings import Choice
 from mintmark.paths import read_path
 
 MIN_LIFETIME, MAX_LIFETIME, MAX_BACKDATE = 10, 31_536_000, 60
@@ -35,6 +37,7 @@ _BESIDE_CHARACTERS = 4_096
 
 DEFAULTS: dict[str, Any] = {
     "algorithm": "HS256",
+    "signing_key": None,
     "headers": {},
     "lifetime": 600,
     "backdate": 0,
@@ -50,25 +53,34 @@ NEEDED = ("path", "name", "template")
 
 
 def read_definition(
-    entered: Mapping[str, Any], *, group_ids: Mapping[str, str], attributes: Mapping[str, str]
+    entered: Mapping[str, Any],
+    *,
+    group_ids: Mapping[str, str],
+    attributes: Mapping[str, str],
+    keys: Mapping[str, Choice],
 ) -> dict[str, Any]:
-    """Return the checked definition. `group_ids` is name key → id. Raises InvalidFields."""
+    """Return the checked definition. `group_ids` is name key → id, `keys` key id → what it names.
+
+    `signing_key` is entered as any key id of a ring, and kept as the ring's id. Raises InvalidFields.
+    """
     problems: list[tuple[str, str]] = []
     definition: dict[str, Any] = {}
     readers = {
         **_READERS,
         "readers": _groups_reader(group_ids, True),
         "editors": _groups_reader(group_ids, False),
+        "signing_key": key_reader(keys),
     }
+    defaults = {**DEFAULTS, "algorithm": algorithm_of(entered.get("signing_key"), keys) or DEFAULTS["algorithm"]}
     for field, read in readers.items():
         if field not in entered and field in NEEDED:
             problems.append((field, "is missing"))
             continue
         try:
-            definition[field] = read(entered.get(field, DEFAULTS.get(field)))
+            definition[field] = read(entered.get(field, defaults.get(field)))
         except FieldError as error:
             problems.append((field, str(error)))
-    problems += _check_together(definition)
+    problems += _check_together(definition, keys)
     if "template" in definition and "params" in definition:
         params = [param["name"] for param in definition["params"]]
         problems += [
@@ -221,11 +233,15 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "params": _params,
     "live": lambda value: read_boolean(value, "live"),
 }
-FIELDS = (*_READERS, "readers", "editors")
+FIELDS = (*_READERS, "readers", "editors", "signing_key")
 
 
-def _check_together(definition: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _check_together(definition: Mapping[str, Any], keys: Mapping[str, Choice]) -> list[tuple[str, str]]:
+    problems = []
     lifetime, backdate = definition.get("lifetime"), definition.get("backdate", 0)
     if lifetime is not None and lifetime < backdate + 10:
-        return [("lifetime", f"is {lifetime}; with a backdate of {backdate} it takes at least {backdate + 10}")]
-    return []
+        words = f"is {lifetime}; with a backdate of {backdate} it takes at least {backdate + 10}"
+        problems.append(("lifetime", words))
+    if "signing_key" in definition and "algorithm" in definition:
+        problems += check_key(definition, keys)
+    return problems

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
-from mintmark.assets.in_words import SECRET, in_words, label_of, visible
+from mintmark.assets.credentials import Credentials
+from mintmark.assets.in_words import NEXT_SECRET, SECRET, in_words, label_of, visible
 from mintmark.fields import is_same
 from mintmark.models import Revision
+from mintmark.moment import iso
 
 _CONTEXT = 3
 _MOST_PAIRS = 250_000  # of lines that are compared with each other; beyond that all were replaced.
@@ -49,21 +51,47 @@ def changed_fields(before: Revision, after: Revision) -> list[str]:
     """Return the names of the fields that differ, `secret` among them."""
     one, other = before.definition, after.definition
     names = [name for name in {**other, **one} if not is_same(one.get(name), other.get(name))]
-    return [*names, SECRET] if before.secret_id != after.secret_id else names
+    if _is_other_secret(before, after):
+        names.append(SECRET)
+    if (before.next_secret_id, before.next_from_at) != (after.next_secret_id, after.next_from_at):
+        names.append(NEXT_SECRET)
+    return names
+
+
+def _is_other_secret(before: Revision, after: Revision) -> bool:
+    """Tell whether another secret signed once the later one was saved; not where either has a signing key."""
+    later = max(before.at, after.at)
+    one, other = (Credentials.of(each).present_secret_id(later) for each in (before, after))
+    return one is not None and other is not None and one != other
 
 
 def difference(before: Revision, after: Revision, group_names: Mapping[str, str]) -> Difference:
-    """Say what makes one revision another. `group_names` is id → name."""
+    """Say what makes one revision another. `group_names` is id → name, of groups and of rings."""
     names = changed_fields(before, after)
     changes = [
         Change(
             name, label_of(name), *(in_words(name, each.definition.get(name), group_names) for each in (before, after))
         )
         for name in names
-        if name not in ("template", SECRET)
+        if name not in ("template", SECRET, NEXT_SECRET)
     ]
+    if NEXT_SECRET in names:
+        changes.append(Change(NEXT_SECRET, label_of(NEXT_SECRET), *_next_in_words(before, after)))
     lines = template_lines(before.definition["template"], after.definition["template"]) if "template" in names else []
     return Difference(changes, SECRET in names, lines)
+
+
+def _next_in_words(before: Revision, after: Revision) -> Iterator[str]:
+    """Say of each of two revisions what secret is to follow, and when."""
+    is_other = before.next_secret_id is not None and after.next_secret_id not in (None, before.next_secret_id)
+    for revision in (before, after):
+        another = "another one " if is_other and revision is after else ""
+        if revision.next_secret_id is None:
+            yield "none"
+        elif revision.next_from_at is None:
+            yield f"{another}staged"
+        else:
+            yield f"{another}signs from {iso(revision.next_from_at)}"
 
 
 def template_lines(before: str, after: str) -> list[Line]:

@@ -11,7 +11,7 @@ from typing import Any
 from mintmark.fields import UNSEEN
 from mintmark.moment import duration_in_words
 
-SECRET = "secret"  # noqa: S105 — the name of a field.
+SECRET, NEXT_SECRET = "secret", "next_secret"  # the names of fields.
 # field of a definition → its label; held to the fields that there are by a test.
 LABELS = {
     "path": "Path",
@@ -19,6 +19,8 @@ LABELS = {
     "template": "Template",
     "algorithm": "Algorithm",
     SECRET: "Secret",
+    NEXT_SECRET: "Next secret",
+    "signing_key": "Signing key",
     "headers": "Headers",
     "lifetime": "Lifetime",
     "backdate": "Backdate",
@@ -46,6 +48,8 @@ def in_words(name: str, value: Any, group_names: Mapping[str, str]) -> str:
     """Say in words what the value of a field is."""
     if name in ("readers", "editors"):
         return visible(_groups_in_words(value, group_names))
+    if name == "signing_key":
+        return visible(group_names.get(value, "a key that is gone")) if value else "none: it has a shared secret"
     say = _WORDS.get(name)
     if say is not None and value is not None:
         return visible(say(value))

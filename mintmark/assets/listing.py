@@ -6,17 +6,24 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, exists, or_, select
 
-from mintmark.models import IS_CURRENT, Access, Asset, Group, Membership, Person, Revision, Secret, db
+from mintmark.assets.signing import Source, sources_of
+from mintmark.models import IS_CURRENT, Access, Asset, Group, Membership, Person, Revision, db
 
 PAGE_SIZE = 50
 
 
-def fetchable(person: Person, *, after: str = "") -> tuple[list[tuple[Asset, dict[str, Any]]], bool]:
-    """Return a page of the live assets that a person may fetch, with definitions, and whether more follow."""
+def fetchable(
+    person: Person, *, after: str = "", which: ColumnElement[bool] | None = None
+) -> tuple[list[tuple[Asset, dict[str, Any]]], bool]:
+    """Return a page of the live assets that a person may fetch, with definitions, and whether more follow.
+
+    `which` is a condition for those that are asked for.
+    """
+    conditions = [Asset.live, Asset.trashed_at.is_(None), Asset.path > after, *([] if which is None else [which])]
     statement = (
         select(Asset, Revision.definition)
         .join(Revision, IS_CURRENT)
-        .where(Asset.live, Asset.trashed_at.is_(None), Asset.path > after)
+        .where(*conditions)
         .order_by(Asset.path)
         .limit(PAGE_SIZE + 1)
     )
@@ -63,32 +70,30 @@ def _access(asset: Asset) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An asset that is not in the trash, with its current revision and secret, detached from the session."""
+    """An asset that is not in the trash, with its current revision and what that signs with, all detached."""
 
     asset_id: str
     live: bool
     revision: Revision
-    secret: Secret
+    source: Source
 
 
 def kept() -> Iterator[Kept]:
-    """Yield every asset that is not in the trash, by path, one query per page."""
+    """Yield every asset that is not in the trash, by path, three queries per page; the session holds nothing after."""
     after = ""
     while True:
         statement = (
-            select(Asset.id, Asset.live, Asset.path, Revision, Secret)
+            select(Asset.id, Asset.live, Asset.path, Revision)
             .join(Revision, IS_CURRENT)
-            .join(Secret, Secret.id == Revision.secret_id)
             .where(Asset.trashed_at.is_(None), Asset.path > after)
             .order_by(Asset.path)
             .limit(PAGE_SIZE)
         )
         rows = db.session.execute(statement).all()
-        for _, _, _, revision, secret in rows:
-            db.session.expunge(revision)
-            db.session.expunge(secret)
-        for asset_id, live, _, revision, secret in rows:
-            yield Kept(asset_id, live, revision, secret)
+        sources = sources_of(db.session(), [row.Revision for row in rows])
+        db.session.expunge_all()
+        for (asset_id, live, _, revision), source in zip(rows, sources, strict=True):
+            yield Kept(asset_id, live, revision, source)
         if len(rows) < PAGE_SIZE:
             return
         after = rows[-1].path

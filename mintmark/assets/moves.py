@@ -9,10 +9,13 @@ from typing import Any
 from mintmark import log
 from mintmark.assets import former, save
 from mintmark.assets.anew import read_anew
+from mintmark.assets.audience import with_audience
+from mintmark.assets.credentials import Credentials
+from mintmark.assets.key_field import with_key
 from mintmark.assets.secrets import SecretValue, check_secret, open_secret
 from mintmark.errors import FieldError, SealError
 from mintmark.log import Occasion
-from mintmark.models import Asset, Secret, db
+from mintmark.models import Asset, Secret, SigningKey, db
 from mintmark.moment import iso
 from mintmark.sealing import Sealer
 
@@ -44,23 +47,45 @@ def end_former_path(asset: Asset, path: str, *, by: Occasion) -> bool:
     return was_there
 
 
-def copy(asset: Asset, path: str, name: str, secret: SecretValue | None, *, sealer: Sealer, by: Occasion) -> Asset:
-    """Make an asset like this one at a checked path; without a `secret` with the very same one.
+def copy(
+    asset: Asset,
+    path: str,
+    name: str,
+    secret: SecretValue | None,
+    *,
+    sealer: Sealer,
+    by: Occasion,
+    key: SigningKey | None = None,
+    audience: str = "",
+) -> Asset:
+    """Make an asset like this one at a checked path; without a `secret` or `key` with the very same one.
 
-    Raises InvalidFields where the definition does not hold today, and FieldError.
+    Who keeps the same key says another fixed `audience`. Raises InvalidFields where the definition does not
+    hold today, and FieldError.
     """
     revision = save.current_revision(asset)
-    definition: dict[str, Any] = read_anew({**revision.definition, "path": path, "name": name})
-    value = secret or _same_secret(revision.secret_id, sealer)
+    definition: dict[str, Any] = {**revision.definition, "path": path, "name": name}
+    has_key = revision.ring_id is not None
+    if secret if has_key else key or audience:
+        raise FieldError("was changed at this moment: the asset signs with something else now; look again", "kept")
+    told: dict[str, Any] = {"copied_from": asset.id}
+    if has_key:
+        told["same_key"] = key is None
+        if key is not None:
+            definition = with_key(definition, key)
+        elif audience:
+            definition["template"] = with_audience(definition, audience)
+        return save.create(read_anew(definition), None, sealer=sealer, by=by, told=told)
+    definition = read_anew(definition)
+    value = secret or _same_secret(Credentials.of(revision).present_secret_id(by.now), sealer)
     # Once more: the asset may have another algorithm than when the secret was read.
     check_secret(value.value, algorithm=definition["algorithm"], weak=value.weak)
-    told = {"copied_from": asset.id, "same_secret": secret is None}
-    return save.create(definition, value, sealer=sealer, by=by, told=told)
+    return save.create(definition, value, sealer=sealer, by=by, told={**told, "same_secret": secret is None})
 
 
-def _same_secret(secret_id: str, sealer: Sealer) -> SecretValue:
+def _same_secret(secret_id: str | None, sealer: Sealer) -> SecretValue:
     row = db.session.get_one(Secret, secret_id)
     try:
-        return SecretValue(open_secret(row, sealer=sealer), row.weak)
+        return SecretValue(open_secret(row, sealer=sealer), row.weak, row.kid)
     except SealError as error:
         raise FieldError("does not open here, so it cannot be kept; give the copy a new one", "kept") from error

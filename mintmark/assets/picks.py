@@ -51,7 +51,7 @@ def _shared(after: str, reach: Reach) -> Any:
     fingerprint, _, path = after.partition(" ")
     several = (
         select(Asset.fingerprint)
-        .where(KEPT, Asset.fingerprint >= fingerprint)
+        .where(KEPT, Asset.fingerprint != "", Asset.fingerprint >= fingerprint)
         .group_by(Asset.fingerprint)
         .having(func.count() > 1)
         .order_by(Asset.fingerprint)

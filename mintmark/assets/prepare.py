@@ -1,8 +1,8 @@
 """Prepared assets: all that can be known per (asset, revision), made once and kept in bounds.
 
-Compiled template, opened key and encoded header are kept in the memory of the process for
+Compiled template, opened keys and encoded headers are kept in the memory of the process for
 the assets used last. A revision is immutable, so nothing here can be stale: a save makes
-another revision, which is another entry.
+another revision, which is another entry, and so does a change of its signing keys.
 """
 
 import threading
@@ -10,19 +10,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session as OrmSession
 
 from mintmark import payload
-from mintmark.assets.secrets import open_sealed
+from mintmark.assets.signing import Signers, Source, sources_of
 from mintmark.errors import Busy, CannotIssue, KeyUnusable, SealError
 from mintmark.log import to_json
-from mintmark.models import Attribute, Revision, Secret
+from mintmark.models import Attribute, Revision
 from mintmark.sealing import Sealer
-from mintmark.tokens import Signer
 
 MAX_KEPT = 500
 _FAULT_SECONDS = 5.0  # Nobody makes the site prepare a faulty asset at every request.
@@ -43,22 +42,22 @@ class Prepared:
     origins: frozenset[str]
     methods: frozenset[str]
     template: payload.Template | None
-    signer: Signer | None
+    signers: Signers | None
     log_detail: str
     fault: CannotIssue | None
 
 
 class PreparedAssets:
-    """The assets used last, by (asset, revision, revision of the declared attributes)."""
+    """The assets used last, by (asset, revision, revision of the declared attributes, revision of its keys)."""
 
     def __init__(self, load: Callable[[str, int], Prepared]) -> None:
         self._load = load
-        self._kept: OrderedDict[tuple[str, int, int], tuple[Prepared, float]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, int, int], tuple[Prepared, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, asset_id: str, revision: int, attributes_revision: int) -> Prepared:
+    def get(self, asset_id: str, revision: int, attributes_revision: int, keys_revision: int) -> Prepared:
         """Return the prepared asset, from memory where it is there. One with a fault is tried anew after a moment."""
-        key = (asset_id, revision, attributes_revision)
+        key = (asset_id, revision, attributes_revision, keys_revision)
         with self._lock:
             prepared, until = self._kept.get(key, (None, 0.0))
             if prepared is not None and until > time.monotonic():
@@ -74,35 +73,25 @@ class PreparedAssets:
 
 def load_prepared(engine: Engine, sealer: Sealer, asset_id: str, revision: int) -> Prepared:
     """Read one revision from the database and prepare it. Raises Busy."""
-    statement = (
-        select(Revision.definition, Secret.id, Secret.sealed)
-        .join(Secret, Secret.id == Revision.secret_id)
-        .where(Revision.asset_id == asset_id, Revision.number == revision)
-    )
     try:
-        with engine.connect() as connection:
-            definition, secret_id, sealed = connection.execute(statement).one()
-            attributes = {name: kind for name, kind in connection.execute(select(Attribute.name, Attribute.type))}
+        with OrmSession(engine) as session:
+            row = session.get_one(Revision, (asset_id, revision))
+            (source,) = sources_of(session, [row])
+            attributes = {name: kind for name, kind in session.execute(select(Attribute.name, Attribute.type))}
+            return prepare(row, source, attributes, sealer=sealer)
     except DBAPIError as error:
         raise Busy("The database does not answer.") from error
-    open_key = partial(open_sealed, secret_id, sealed, sealer=sealer)
-    return prepare(asset_id, revision, definition, attributes, open_key)
 
 
-def prepare(
-    asset_id: str,
-    revision: int,
-    definition: dict[str, Any],
-    attributes: dict[str, str],
-    open_key: Callable[[], bytes],
-) -> Prepared:
+def prepare(revision: Revision, source: Source, attributes: dict[str, str], *, sealer: Sealer) -> Prepared:
     """Compile and open; what fails becomes the asset's fault, to be diagnosed when somebody asks for a token."""
-    template, signer, fault = None, None, None
+    template, signers, fault = None, None, None
+    definition = revision.definition
     try:
         template = payload.compile(
             definition["template"], attributes, [param["name"] for param in definition["params"]]
         )
-        signer = Signer(definition["algorithm"], open_key(), definition["headers"])
+        signers = source.signers(definition, sealer=sealer)
     except payload.TemplateError as error:
         fault = template_fault(error, "template_refused")
     except (SealError, KeyUnusable) as error:
@@ -110,8 +99,8 @@ def prepare(
         fault = CannotIssue("key_unusable", str(error), hint=hint)
     readers = definition["readers"]
     return Prepared(
-        id=asset_id,
-        revision=revision,
+        id=revision.asset_id,
+        revision=revision.number,
         path=definition["path"],
         name=definition["name"],
         definition=definition,
@@ -121,7 +110,7 @@ def prepare(
         origins=frozenset(definition["origins"]),
         methods=frozenset(definition["answer"]["methods"]),
         template=template,
-        signer=signer,
+        signers=signers,
         log_detail=to_json({"path": definition["path"]}),
         fault=fault,
     )

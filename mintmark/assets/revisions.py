@@ -1,9 +1,10 @@
 """Revisions: who saved what and when, and bringing an old one back.
 
 Rule: what is brought back becomes a new revision, checked as any save is; nothing is taken away.
-Path, state and secret stay as they are, for each has a page and consequences of its own.
+Path, state, secret and signing key stay as they are, for each has a page and consequences of its own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,15 @@ from sqlalchemy import Row, select
 from mintmark.assets import save
 from mintmark.assets.anew import read_anew
 from mintmark.assets.differences import changed_fields
+from mintmark.assets.key_field import without_kid
 from mintmark.errors import NotFound
 from mintmark.log import Occasion
 from mintmark.models import Asset, Person, Revision, db
 from mintmark.sealing import Sealer
+from mintmark.tokens import KEY_ALGORITHMS
 
 PAGE_SIZE = 50
-NEVER_BROUGHT_BACK = ("path", "live")
+NEVER_BROUGHT_BACK = ("path", "live", "signing_key")
 OF_EDITORS = ("name", "template")
 
 
@@ -62,9 +65,20 @@ def bring_back(asset: Asset, number: int, *, sealer: Sealer, by: Occasion, by_ed
     old = get_saved(asset, number).revision.definition
     present = save.current_revision(asset).definition
     wanted = [name for name in old if (name in OF_EDITORS if by_editor else name not in NEVER_BROUGHT_BACK)]
-    definition = read_anew({**present, **{name: old[name] for name in wanted}})
+    brought = {**present, **{name: old[name] for name in wanted}}
+    definition = read_anew(_fitting_key(brought, present), key_stays=True)
     told = {"brought_back": number}
     return save.revise(asset, definition, None, sealer=sealer, by=by, by_editor=by_editor, told=told)
+
+
+def _fitting_key(brought: dict[str, Any], present: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave what goes with a key, where it stays another kind of key than the old revision had."""
+    has_key = present.get("signing_key") is not None
+    if has_key or brought["algorithm"] in KEY_ALGORITHMS:
+        brought["algorithm"] = present["algorithm"]
+    if has_key:  # Its own id is the `kid`.
+        return without_kid(brought)
+    return brought
 
 
 def _with_person() -> Any:

@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -9,15 +10,20 @@ from sqlalchemy.exc import IntegrityError
 
 from mintmark import groups, log, search
 from mintmark.assets import former
+from mintmark.assets.columns import AUDIENCE_FROM, audience_of, columns_of
+from mintmark.assets.credentials import Credentials
 from mintmark.assets.secrets import SecretValue, check_secret, keep, open_secret
 from mintmark.errors import FieldError, NotFound, SealError
 from mintmark.fields import is_same
+from mintmark.keys import lasting, rings, sharing
+from mintmark.keys.leaving import Use, give_up, has_issued, leave
 from mintmark.log import Occasion
 from mintmark.models import Access, Asset, Revision, Secret, db
 from mintmark.models.base import find_by_id, new_id
 from mintmark.sealing import Sealer
 
 _TAKEN = "is taken by another asset"
+_ALWAYS_TOLD = ("readers", "editors", "lifetime", "signing_key")
 
 
 def find_asset(path: str) -> Asset | None:
@@ -57,7 +63,7 @@ def flush_path() -> None:
 
 def create(
     definition: dict[str, Any],
-    secret: SecretValue,
+    secret: SecretValue | None,
     *,
     sealer: Sealer,
     by: Occasion,
@@ -65,15 +71,18 @@ def create(
 ) -> Asset:
     """Make an asset of a checked definition, as revision 1; the log says what is `told` too.
 
-    Raises FieldError where the path is taken.
+    The `secret` is None where the definition names a signing key. Raises FieldError where the path is taken,
+    or the key may not be shared.
     """
     asset_id = new_id()
     take_path(definition["path"], asset_id, now=by.now)
-    asset = Asset(id=asset_id, revision=1, created_at=int(by.now), weak=False, fingerprint="", **_columns(definition))
+    asset = Asset(id=asset_id, revision=1, created_at=int(by.now), weak=False, fingerprint="", **columns_of(definition))
+    asset.audience = audience_of(definition)
     db.session.add(asset)
     flush_path()
-    _add_revision(asset, definition, keep(secret, asset.id, sealer=sealer, now=by.now), by=by)
-    detail = {"path": asset.path, **_told(definition, secret, ["readers", "editors", "lifetime", "secret"])}
+    credentials = _credentials(asset, definition, secret, Credentials(), sealer=sealer, now=by.now, is_other_use=True)
+    _add_revision(asset, definition, credentials, by=by)
+    detail = {"path": asset.path, **_told(definition, secret, [*_ALWAYS_TOLD, "secret"], by.now)}
     detail |= told or {}
     log.note("asset.created", by, asset=asset.id, revision=1, detail=detail)
     return asset
@@ -88,34 +97,95 @@ def revise(
     by: Occasion,
     by_editor: bool = False,
     told: Mapping[str, Any] | None = None,
+    credentials: Credentials | None = None,
 ) -> list[str]:
     """Save a checked definition as the next revision; return the fields that changed ([]: nothing was saved).
 
     Without a `secret` the present one stays. What an editor saves is unseen until an administrator looked.
-    The log says what is `told` too. Raises FieldError.
+    The log says what is `told` too. `credentials` are what overlap.py made of the present ones. Raises FieldError.
     """
     before = current_revision(asset)
-    present = db.session.get_one(Secret, before.secret_id)
+    was = Credentials.of(before)
+    present_id = was.present_secret_id(by.now)
+    present = db.session.get_one(Secret, present_id) if present_id else None
     changed = [name for name in definition if not is_same(before.definition.get(name), definition[name])]
     if is_other_secret(secret, present, sealer=sealer):
         changed.append("secret")
+    if credentials is not None and credentials.following() != was.following():
+        changed.append("next_secret")
     if not changed:
         return []
-    if secret is None and "algorithm" in changed:
-        check_secret(open_secret(present, sealer=sealer), algorithm=definition["algorithm"], weak=present.weak)
+    if secret is None and present is not None and "algorithm" in changed and definition.get("signing_key") is None:
+        _see_secrets_fit(was, definition["algorithm"], sealer=sealer)
     if "path" in changed:
         take_path(definition["path"], asset.id, now=by.now)
+    use = Use.of(asset)
     asset.revision += 1
     if by_editor and asset.unseen_since is None:
         asset.unseen_since = asset.revision
-    for name, value in _columns(definition).items():
-        setattr(asset, name, value)
-    flush_path()
-    kept = keep(secret, asset.id, sealer=sealer, now=by.now) if secret and "secret" in changed else present
-    _add_revision(asset, definition, kept, by=by)
-    detail = {"path": asset.path, "fields": changed, **_told(definition, secret, changed), **(told or {})}
+    is_other_use = _take_over(asset, definition, changed)
+    if credentials is None:
+        kept = secret if "secret" in changed else None
+        credentials = _credentials(asset, definition, kept, was, sealer=sealer, now=by.now, is_other_use=is_other_use)
+    give_up(use, Use.of(asset), by_editor=by_editor, now=by.now)  # Behind the locks of all rings that it concerns.
+    _add_revision(asset, definition, credentials, by=by)
+    detail = {"path": asset.path, "fields": changed, **_told(definition, secret, changed, by.now), **(told or {})}
     log.note("asset.revised", by, asset=asset.id, revision=asset.revision, detail=detail)
     return changed
+
+
+def _take_over(asset: Asset, definition: dict[str, Any], changed: list[str]) -> bool:
+    """Let an asset repeat its definition; tell whether it is another use of its key. Raises FieldError."""
+    for name, value in columns_of(definition).items():
+        setattr(asset, name, value)
+    is_other_use = not AUDIENCE_FROM.isdisjoint(changed)
+    if is_other_use:
+        asset.audience = audience_of(definition)
+    flush_path()
+    return is_other_use
+
+
+def _see_secrets_fit(credentials: Credentials, algorithm: str, *, sealer: Sealer) -> None:
+    """See that the secrets that stay are long enough for another algorithm. Raises FieldError."""
+    for secret_id in (credentials.secret_id, credentials.next_secret_id):
+        if secret_id is not None:
+            row = db.session.get_one(Secret, secret_id)
+            check_secret(open_secret(row, sealer=sealer), algorithm=algorithm, weak=row.weak)
+
+
+def _credentials(
+    asset: Asset,
+    definition: Mapping[str, Any],
+    secret: SecretValue | None,
+    was: Credentials,
+    *,
+    sealer: Sealer,
+    now: float,
+    is_other_use: bool,
+) -> Credentials:
+    """Return what the asset signs with from now on: its ring, another secret, or what it had. Raises FieldError.
+
+    Whether the ring may be shared is looked at where it `is_other_use` of it: what only switches an asset off
+    is never refused for the sake of another one.
+    """
+    ring_id = definition.get("signing_key")
+    if ring_id is not None:
+        # Of two saves at once the second sees the first; in one order, so that none waits for the other for ever.
+        for each in sorted({each for each in (ring_id, was.ring_id, was.former_ring_id) if each}):
+            rings.lock_ring(each)
+        found = was if was.ring_id == ring_id else was.with_ring(ring_id, now, has_signed=has_issued(asset.id))
+        for each in found.ring_ids(now):
+            if is_other_use:
+                sharing.see_may_share(each, asset.audience, asset.id, now=now)
+            lasting.see_lifetime(each, asset.lifetime, now=now)
+            if each != ring_id:
+                leave(replace(Use.of(asset), ring_id=each), now=now, signs_until=found.former_until_at)
+        return found
+    if secret is not None:
+        return was.with_secret(keep(secret, asset.id, sealer=sealer, now=now).id, now)
+    if was.secret_id is None:
+        raise FieldError("is missing: without a signing key an asset takes a secret", "secret")
+    return was
 
 
 def index_words(asset: Asset) -> None:
@@ -123,8 +193,8 @@ def index_words(asset: Asset) -> None:
     search.index(search.ASSET, [search.Entry(asset.id, asset.path, [asset.path, asset.name])])
 
 
-def _told(definition: dict[str, Any], secret: SecretValue | None, changed: list[str]) -> dict[str, Any]:
-    """Return what the log says of a save beside its fields: who may fetch and edit, for how long, and a weak secret."""
+def _told(definition: dict[str, Any], secret: SecretValue | None, changed: list[str], now: float) -> dict[str, Any]:
+    """Return what the log says of a save beside its fields: who may fetch and edit, lifetime, key, a weak secret."""
     names = groups.names_by_id()
     told: dict[str, Any] = {
         field: "everyone" if definition[field] == "everyone" else sorted(names[each] for each in definition[field])
@@ -133,33 +203,28 @@ def _told(definition: dict[str, Any], secret: SecretValue | None, changed: list[
     }
     if "lifetime" in changed:
         told["lifetime"] = definition["lifetime"]
+    if "signing_key" in changed and definition.get("signing_key"):
+        told["signing_key"] = rings.names([definition["signing_key"]], now=now)[definition["signing_key"]]
     return {**told, "weak_secret": secret.weak} if secret and "secret" in changed else told
 
 
-def is_other_secret(secret: SecretValue | None, present: Secret, *, sealer: Sealer) -> bool:
-    """Tell whether saving this secret would change anything; None keeps the present one."""
+def is_other_secret(secret: SecretValue | None, present: Secret | None, *, sealer: Sealer) -> bool:
+    """Tell whether saving this secret would change anything; None keeps the present one, or the signing key."""
     if secret is None:
         return False
+    if present is None:
+        return True
     try:
         is_equal = hmac.compare_digest(open_secret(present, sealer=sealer), secret.value)
     except SealError:
         return True  # What does not open is replaced.
-    return not is_equal or secret.weak != present.weak
+    return not is_equal or secret.weak != present.weak or secret.kid not in (None, present.kid)
 
 
-def _columns(definition: dict[str, Any]) -> dict[str, Any]:
-    """Return what `Asset` repeats of its definition, for lists and look-up."""
-    return {
-        "path": definition["path"],
-        "name": definition["name"],
-        "live": definition["live"],
-        "for_everyone": definition["readers"] == "everyone",
-        "lifetime": definition["lifetime"],
-    }
-
-
-def _add_revision(asset: Asset, definition: dict[str, Any], secret: Secret, *, by: Occasion) -> None:
-    asset.weak, asset.fingerprint = secret.weak, secret.fingerprint
+def _add_revision(asset: Asset, definition: dict[str, Any], credentials: Credentials, *, by: Occasion) -> None:
+    final_id = credentials.final_secret_id()
+    final = db.session.get_one(Secret, final_id) if final_id else None
+    asset.weak, asset.fingerprint = (final.weak, final.fingerprint) if final else (False, "")
     db.session.flush()
     index_words(asset)
     db.session.add(
@@ -169,7 +234,8 @@ def _add_revision(asset: Asset, definition: dict[str, Any], secret: Secret, *, b
             at=int(by.now),
             actor=by.actor,
             definition=definition,
-            secret_id=secret.id,
+            lifetime=definition["lifetime"],
+            **credentials.columns(),
         )
     )
     db.session.execute(delete(Access).where(Access.asset_id == asset.id))

@@ -15,7 +15,7 @@ from mintmark.errors import FieldError
 from mintmark.fields import read_boolean, read_text
 from mintmark.models import Secret, db
 from mintmark.models.base import new_id
-from mintmark.sealing import Sealer
+from mintmark.sealing import Sealer, key_id_of
 
 ENCODINGS = ("text", "base64", "base64url", "hex")
 MAX_CHARACTERS = 4_096
@@ -24,10 +24,11 @@ _KEY_MARKS = (b"-----BEGIN", b"-----END", b"ssh-", b"ecdsa-sha2-", b"PuTTY-User-
 
 @dataclass(frozen=True)
 class SecretValue:
-    """A secret that was read and tried, not yet sealed."""
+    """A secret that was read and tried, not yet sealed; with the `kid` that goes with it, where it has one."""
 
     value: bytes = field(repr=False)
     weak: bool
+    kid: str | None = None
 
 
 def read_secret(text: Any, encoding: str, *, algorithm: str, weak: Any = False) -> SecretValue:
@@ -109,13 +110,16 @@ def _refuse(encoding: str) -> NoReturn:
 
 
 def keep(secret: SecretValue, asset_id: str, *, sealer: Sealer, now: float) -> Secret:
-    """Seal a secret into a new row of this asset."""
+    """Seal a secret into a new row of this asset; its `kid` stands in the header of what it signs."""
     secret_id = new_id()
+    sealed = sealer.seal(secret.value, table="secret", row=secret_id, column="sealed")
     row = Secret(
         id=secret_id,
         asset_id=asset_id,
-        sealed=sealer.seal(secret.value, table="secret", row=secret_id, column="sealed"),
+        sealed=sealed,
+        sealed_by=key_id_of(sealed),
         fingerprint=sealer.fingerprint(secret.value),
+        kid=secret.kid,
         weak=secret.weak,
         created_at=int(now),
     )

@@ -9,34 +9,48 @@ from sqlalchemy import delete
 from mintmark import log, search
 from mintmark.assets import save
 from mintmark.assets.anew import read_anew
+from mintmark.assets.credentials import Credentials
 from mintmark.errors import InvalidFields
+from mintmark.keys import lasting, rings, sharing
+from mintmark.keys.leaving import Use, has_issued, leave
 from mintmark.log import Occasion
-from mintmark.models import Access, Asset, FormerPath, Revision, Secret, TokenCount, db
+from mintmark.models import Access, Asset, FormerPath, Revision, Secret, SigningKey, TokenCount, db
 from mintmark.sealing import Sealer
 
 
 def trash(asset: Asset, *, by: Occasion) -> None:
     """Move an asset to the trash: its path answers 404 and is free."""
+    leave(Use.of(asset), now=by.now)
     asset.trashed_at = int(by.now)
     search.forget(search.ASSET, [asset.id])
     log.note("asset.trashed", by, asset=asset.id, revision=asset.revision, detail={"path": asset.path})
 
 
-def restore(asset: Asset, path: str, *, sealer: Sealer, by: Occasion) -> list[tuple[str, str]]:
-    """Take a locked asset out of the trash to a checked path.
+def restore(
+    asset: Asset, path: str, *, sealer: Sealer, by: Occasion, key: SigningKey | None = None
+) -> list[tuple[str, str]]:
+    """Take a locked asset out of the trash to a checked path; with another `key`, which signs at once.
 
-    Return why it had to be switched off ((field, words); none where it holds). Raises FieldError
-    where the path is taken.
+    Return why it had to be switched off ((field, words); none where it holds). Raises FieldError where
+    the path is taken, or its signing key serves another asset meanwhile that it may not share it with.
     """
     save.take_path(path, asset.id, now=by.now)
     definition = {**save.current_revision(asset).definition, "path": path}
+    credentials = None
+    if key is not None:
+        definition |= {"signing_key": key.ring_id, "algorithm": key.algorithm}
+        credentials = Credentials(ring_id=key.ring_id)
     problems: list[tuple[str, str]] = []
     try:
         read_anew(definition)
     except InvalidFields as error:
         problems, definition["live"] = error.problems, False
     # Still in the trash while its path changes: the one that it had may be another asset's.
-    save.revise(asset, definition, None, sealer=sealer, by=by)
+    save.revise(asset, definition, None, sealer=sealer, by=by, credentials=credentials)
+    for ring_id in sorted(Credentials.of(save.current_revision(asset)).ring_ids(by.now)):
+        rings.lock_ring(ring_id)
+        sharing.see_may_share(ring_id, asset.audience, asset.id, now=by.now)
+        lasting.see_lifetime(ring_id, asset.lifetime, now=by.now)
     asset.trashed_at = None
     save.flush_path()
     save.index_words(asset)
@@ -49,6 +63,8 @@ def purge(asset: Asset, *, by: Occasion) -> None:
     if asset.trashed_at is None:
         raise ValueError("only what is in the trash is purged")
     asset_id = asset.id
+    if has_issued(asset_id):
+        lasting.remember(asset_id, signed_until=asset.trashed_at, now=by.now)
     log.note("asset.purged", by, asset=asset_id, revision=asset.revision, detail={"path": asset.path})
     search.forget(search.ASSET, [asset_id])
     for statement in (

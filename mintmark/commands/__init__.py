@@ -15,7 +15,9 @@ from sqlalchemy.exc import DBAPIError
 
 from mintmark.errors import ConfigurationError, FieldError, InvalidFields, MintmarkError
 from mintmark.instance import keep_private
+from mintmark.issue import Mint
 from mintmark.log import Occasion
+from mintmark.web import get_mint
 
 
 def command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], click.Command]:
@@ -26,6 +28,7 @@ def command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], cli
         def run(*arguments: Any, **options: Any) -> Any:
             keep_private()
             try:
+                _see_sealing_keys()
                 return function(*arguments, **options)
             except InvalidFields as error:
                 refuse(*(f"{field}: {words}" for field, words in error.problems))
@@ -39,6 +42,22 @@ def command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], cli
         return group.command(name)(with_appcontext(run))
 
     return register
+
+
+def _see_sealing_keys() -> None:
+    """No command works with half of the keys. Raises ConfigurationError."""
+    from mintmark.database import see_sealing_keys
+
+    see_sealing_keys(get_mint().settings)
+
+
+def get_ready_mint() -> Mint:
+    """Return what the site keeps. Raises ConfigurationError where the database was never set up."""
+    from mintmark.database import has_site
+
+    if not has_site():
+        raise ConfigurationError("The database is not set up yet; run `flask --app app init`.")
+    return get_mint()
 
 
 def refuse(*lines: str) -> NoReturn:
@@ -70,12 +89,15 @@ def occasion(now: float) -> Occasion:
 
 def init_app(app: Flask) -> None:
     """Add all commands; their modules are imported here, for pages need none of them."""
-    from mintmark.commands import log, setup, site_file, tokens
+    from mintmark.commands import keys, log, sealing_key, setup, site_file, tokens
 
     for module in (setup, tokens, log):
         for each in module.commands.commands.values():
             app.cli.add_command(each)
     app.cli.add_command(site_file.commands)
+    for each in sealing_key.commands.commands.values():
+        keys.commands.add_command(each)
+    app.cli.add_command(keys.commands)
     if click.get_current_context(silent=True):  # `flask db …` is for developers; serving loads none of it.
         from flask_migrate import Migrate
 

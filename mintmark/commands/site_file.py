@@ -1,7 +1,7 @@
 """`flask site export` and `flask site import`.
 
 Standard output holds the file, or the lines of what was changed; standard error what is wrong
-and what may not be meant. Neither ever holds a secret or a password.
+and what may not be meant. Neither ever holds a secret, a private key or a password.
 """
 
 import io
@@ -22,7 +22,7 @@ commands = click.Group("site", help="The site file: everything an administrator 
 @command(commands, "export")
 @click.argument("file", default="-", type=click.Path(dir_okay=False, allow_dash=True))
 def export_site(file: str) -> None:
-    """Write everything but secrets and passwords to FILE (made readable by its owner alone), or print it."""
+    """Write all but secrets, private keys and passwords to FILE (made readable by its owner alone), or print it."""
     from mintmark import log
     from mintmark.database import bring_up_to_date
     from mintmark.models import writing
@@ -34,7 +34,7 @@ def export_site(file: str) -> None:
         with _output(file) as output:
             with writing():  # Noted before anything leaves.
                 log.note("site.exported", occasion(mint.clock()))
-            for line in site_lines(sealer=mint.settings.sealer):
+            for line in site_lines(sealer=mint.settings.sealer, now=mint.clock()):
                 output.write(line.encode())
     except OSError as error:
         refuse(f"{file}: {error.strerror or 'cannot be written'}")
@@ -43,7 +43,7 @@ def export_site(file: str) -> None:
 @command(commands, "import")
 @click.argument("file", type=click.File("rb"))
 @click.option("--dry-run", "is_dry", is_flag=True, help="Say what would be changed, and change nothing.")
-@click.option("--prune", is_flag=True, help="Trash assets and switch off people that are not in the file.")
+@click.option("--prune", is_flag=True, help="Trash assets and switch off people that are not in the file; keys stay.")
 @click.option("--reset-passwords", is_flag=True, help="Set passwords of people who exist already.")
 def import_site(file: IO[bytes], is_dry: bool, prune: bool, reset_passwords: bool) -> None:
     """Take over a site file (`-` is standard input): all of it, or nothing."""
@@ -57,7 +57,12 @@ def import_site(file: IO[bytes], is_dry: bool, prune: bool, reset_passwords: boo
     bring_up_to_date(mint.settings)
     options = Options(prune=prune, reset_passwords=reset_passwords, environ=os.environ)
     one_import = Import(
-        text, options, sealer=mint.settings.sealer, by=occasion(mint.clock()), site_url=mint.settings.site_url
+        text,
+        options,
+        sealer=mint.settings.sealer,
+        by=occasion(mint.clock()),
+        clock=mint.clock,
+        site_url=mint.settings.site_url,
     )
     imported = one_import.run(is_dry=is_dry)
     if isinstance(sys.stdout, io.TextIOWrapper):  # What is done is done, whatever this terminal can show.

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mintmark.commands import command, occasion, refuse
-from mintmark.errors import BadParameters, CannotIssue, ConfigurationError, FieldError, MintmarkError, NotFound
-from mintmark.web import get_mint
+from mintmark.commands import command, get_ready_mint, occasion, refuse
+from mintmark.errors import BadParameters, CannotIssue, FieldError, MintmarkError, NotFound
 
 if TYPE_CHECKING:
     from mintmark.examine import Examined
-    from mintmark.issue import Mint
 
 commands = click.Group()
 
@@ -57,7 +55,7 @@ def _issue(path: str, username: str, given: list[tuple[str, str]]) -> str:
     from mintmark.people import find_person
     from mintmark.readers import see_that_may_fetch
 
-    mint = _ready_mint()
+    mint = get_ready_mint()
     now = mint.clock()
     person = find_person(username)
     if person is None:
@@ -70,15 +68,6 @@ def _issue(path: str, username: str, given: list[tuple[str, str]]) -> str:
     see_that_may_fetch(asset, reader)
     _see_declared([param["name"] for param in asset.definition["params"]], given)
     return mint.issue(asset, reader, read_params(asset, given), occasion(now)).token
-
-
-def _ready_mint() -> "Mint":
-    """Return what issues. Raises ConfigurationError where the database was never set up: these commands do not."""
-    from mintmark.database import has_site
-
-    if not has_site():
-        raise ConfigurationError("The database is not set up yet; run `flask --app app init`.")
-    return get_mint()
 
 
 def _why_not_live(path: str) -> str:
@@ -105,7 +94,7 @@ def check(strict: bool) -> None:
     """
     from mintmark.examine import Examiner, examine_every_asset
 
-    mint = _ready_mint()
+    mint = get_ready_mint()
     examiner = Examiner(now=mint.clock(), site_url=mint.settings.site_url)
     assets = errors = warnings = 0
     for examined in examine_every_asset(examiner, sealer=mint.settings.sealer):

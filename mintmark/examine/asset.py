@@ -32,7 +32,7 @@ class Examiner:
 
     def __init__(self, *, now: float, site_url: str, clock: Callable[[], float] = time.monotonic) -> None:
         """`now` is the moment of the tokens; `clock` only measures time limits."""
-        self._now, self._site_url, self._clock = now, site_url, clock
+        self.now, self._site_url, self._clock = now, site_url, clock
         self._readers = Readers()
 
     @cached_property
@@ -53,7 +53,7 @@ class Examiner:
         if asset.fault is not None:
             return Examination(0, 0, False, (about_asset(asset.fault),), ())
         start = self._clock()
-        trier = Trier(asset, attributes=self.attributes, now=self._now, site_url=self._site_url)
+        trier = Trier(asset, attributes=self.attributes, now=self.now, site_url=self._site_url)
         trials = self._try_awkward(trier, self._ends(start, time_limit, 0.5))
         tally = self._try_readers(trier, self._ends(start, time_limit, 1.0))
         findings = (*tally.findings(), *_about_trials(trials, tally.failures))
@@ -61,7 +61,7 @@ class Examiner:
 
     def try_awkward(self, asset: Prepared, *, time_limit: float | None = None) -> tuple[Trial, ...]:
         """Try an asset without a fault on awkward people only, for at most `time_limit` seconds."""
-        trier = Trier(asset, attributes=self.attributes, now=self._now, site_url=self._site_url)
+        trier = Trier(asset, attributes=self.attributes, now=self.now, site_url=self._site_url)
         return tuple(self._try_awkward(trier, self._ends(self._clock(), time_limit, 1.0)))
 
     def _ends(self, start: float, time_limit: float | None, share: float) -> Callable[[], bool]:

@@ -9,8 +9,11 @@ from typing import Any
 from sqlalchemy import select
 
 from mintmark import attributes, payload
+from mintmark.assets.signing import Source
 from mintmark.examine.findings import Finding
-from mintmark.models import Asset, Attribute, Membership, Person, Secret, db
+from mintmark.keys.life import FOR_EVER
+from mintmark.keys.running_out import DUE, ENDS, SOON_SECONDS, RunningOut
+from mintmark.models import Asset, Attribute, Membership, Person, Revision, Secret, SigningKey, db
 from mintmark.tokens import SECRET_BYTES
 
 SHORT_LIFETIME, LONG_LIFETIME = 30, 86_400
@@ -19,17 +22,19 @@ _NAMED = 3  # other assets, by their paths; the rest are counted.
 
 
 def warnings_of(
-    definition: Mapping[str, Any], secret: Secret, template: payload.Template | None = None
+    revision: Revision, source: Source, template: payload.Template | None = None, *, now: float
 ) -> list[Finding]:
-    """Return the warnings about a saved, or just flushed, definition and its secret.
+    """Return the warnings about a saved, or just flushed, revision and what it signs with.
 
     `template` is the compiled one where the caller has it; where it no longer compiles, the others are
     given. At most four queries, whatever the number of people.
     """
+    definition = revision.definition
     template = template or _compile(definition)
+    secret = source.secret_at(now)
     return [
-        *_about_lifetime(definition["lifetime"]),
-        *_about_secret(definition, secret),
+        *_about_lifetime(definition["lifetime"], has_key=revision.ring_id is not None),
+        *(_about_secret(definition, secret, source.next_secret or secret) if secret else _about_keys(source, now)),
         *_about_readers(definition),
         *(_about_template(definition, template) if template else ()),
     ]
@@ -43,9 +48,10 @@ def _compile(definition: Mapping[str, Any]) -> payload.Template | None:
         return None
 
 
-def _about_lifetime(lifetime: int | None) -> Iterator[Finding]:
+def _about_lifetime(lifetime: int | None, *, has_key: bool) -> Iterator[Finding]:
     if lifetime is None:
-        yield Finding("no_lifetime", "has no lifetime: its tokens are good for ever")
+        for_ever = ", and a key that signed them can never leave the key set by itself" if has_key else ""
+        yield Finding("no_lifetime", f"has no lifetime: its tokens are good for ever{for_ever}")
     elif lifetime < SHORT_LIFETIME:
         words = f"has a lifetime of {lifetime} seconds: a slow network or a clock that differs can outlast it"
         yield Finding("short_lifetime", words)
@@ -53,21 +59,41 @@ def _about_lifetime(lifetime: int | None) -> Iterator[Finding]:
         yield Finding("long_lifetime", f"has a lifetime of {lifetime:,} seconds, more than a day")
 
 
-def _about_secret(definition: Mapping[str, Any], secret: Secret) -> Iterator[Finding]:
+def _about_secret(definition: Mapping[str, Any], secret: Secret, following: Secret) -> Iterator[Finding]:
     if secret.weak:
         algorithm = definition["algorithm"]
         words = f"its secret is marked weak: {algorithm} takes {SECRET_BYTES[algorithm]} bytes (RFC 7518 §3.2)"
         yield Finding("weak_secret", words)
     statement = (
-        select(Asset.path)
-        .where(Asset.fingerprint == secret.fingerprint, Asset.id != secret.asset_id, Asset.trashed_at.is_(None))
+        select(Asset.path, Asset.fingerprint)
+        .where(Asset.fingerprint.in_({secret.fingerprint, following.fingerprint}))
+        .where(Asset.id != secret.asset_id, Asset.trashed_at.is_(None))
         .order_by(Asset.path)
         .limit(100)
     )
-    if paths := list(db.session.scalars(statement)):
+    if paths := {path: each for path, each in db.session.execute(statement)}:
+        whose, named = set(paths.values()), list(paths)[:_NAMED]
         more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
-        words = f"has the same secret as {', '.join(paths[:_NAMED])}{more}: a token for one is good for the other"
+        has = "is to have" if secret.fingerprint not in whose else "has" if len(whose) == 1 else "has, or is to have,"
+        words = f"{has} the same secret as {', '.join(named)}{more}: a token for one is good for the other"
         yield Finding("shared_secret", words)
+
+
+def _about_keys(source: Source, now: float) -> Iterator[Finding]:
+    """Say where its keys end, before somebody misses a token."""
+    spans = [span for span in source.spans() if span.until_at > now]
+    if not spans or spans[0].from_at > now:
+        yield Finding("no_key", "no key of it signs now, so that it gives no token: make the next one")
+        return
+    last, running = spans[-1], None
+    if not isinstance(key := last.row, SigningKey):
+        return
+    if last.until_at < FOR_EVER:
+        running = RunningOut(ENDS, int(last.until_at), key.key_id, key.id)
+    elif key.due_at is not None and key.due_at <= now + SOON_SECONDS:
+        running = RunningOut(DUE, key.due_at, key.key_id, key.id)
+    if running is not None:
+        yield Finding("key_runs_out", f"its signing key {key.key_id} {running.words}")
 
 
 def _about_readers(definition: Mapping[str, Any]) -> Iterator[Finding]:

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 from mintmark.assets import listing
 from mintmark.assets.prepare import prepare
-from mintmark.assets.secrets import open_secret
 from mintmark.examine.asset import Examiner
 from mintmark.examine.definition import warnings_of
 from mintmark.examine.findings import Finding
@@ -37,11 +35,10 @@ def examine_every_asset(examiner: Examiner, *, sealer: Sealer) -> Iterator[Exami
     Ends the read transaction after each asset, so that long looks hold up nobody; not for use while writing.
     """
     for kept in listing.kept():
-        revision, secret = kept.revision, kept.secret
-        open_key = partial(open_secret, secret, sealer=sealer)
-        asset = prepare(kept.asset_id, revision.number, revision.definition, examiner.attributes, open_key)
+        revision = kept.revision
+        asset = prepare(revision, kept.source, examiner.attributes, sealer=sealer)
         examination = examiner.examine(asset)
-        findings = [*examination.findings, *warnings_of(revision.definition, secret, asset.template)]
+        findings = [*examination.findings, *warnings_of(revision, kept.source, asset.template, now=examiner.now)]
         if not kept.live:
             findings = [replace(finding, is_error=False) for finding in findings]
         who = readers_in_words(revision.definition, examiner.group_names)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mintmark.assets.prepare import Prepared
+from mintmark.drafts import Draft, make_sample
 from mintmark.errors import CannotIssue
 from mintmark.examine.awkward import Sample, samples, with_value
 from mintmark.examine.findings import Failure, Finding, about_readers
-from mintmark.issue import Issued, make_token
 from mintmark.payload import MAX_TOKEN_CHARACTERS
 from mintmark.readers import Reader
 
@@ -18,7 +18,7 @@ _NAMED = 3  # people of one finding whose ids are kept.
 
 
 class Trier:
-    """Makes tokens of one asset as `Mint.issue` does, at one moment, and keeps none."""
+    """Drafts tokens of one asset as `Mint.issue` does, at one moment."""
 
     def __init__(self, asset: Prepared, *, attributes: Mapping[str, str], now: float, site_url: str) -> None:
         self.asset, self._attributes, self._now, self._site_url = asset, attributes, now, site_url
@@ -27,20 +27,20 @@ class Trier:
 
     def try_on(
         self, reader: Reader, tried: Iterable[Sample], is_over: Callable[[], bool]
-    ) -> tuple[list[Issued], list[Failure]]:
+    ) -> tuple[list[Draft], list[Failure]]:
         """Return what somebody would get with each sample of parameters, and each failure once.
 
         What fails in any case is not told again for parameters that were left out. There may be hundreds of
         samples: once time is over no more are tried than the first, and `is_cut_short` says so.
         """
-        got: list[Issued] = []
+        got: list[Draft] = []
         failures: dict[Failure, Failure] = {}
         for number, sample in enumerate(tried):
             self.is_cut_short = number > 0 and is_over()
             if self.is_cut_short:
                 break
             try:
-                got.append(make_token(self.asset, reader, sample.params, self._now, self._site_url))
+                got.append(self._make(reader, sample))
             except CannotIssue as error:
                 for each in self._and_more(reader, sample, error):
                     if not sample.explains(each):
@@ -62,10 +62,13 @@ class Trier:
             given.add(name)
             reader = reader_or_none
             try:
-                make_token(self.asset, reader, sample.params, self._now, self._site_url)
+                self._make(reader, sample)
                 return
             except CannotIssue as another:
                 error = another
+
+    def _make(self, reader: Reader, sample: Sample) -> Draft:
+        return make_sample(self.asset, reader, sample.params, self._now, self._site_url)
 
 
 @dataclass
@@ -92,13 +95,13 @@ class Tally:
         self._near, self._longest = _Concerned(), 0
         self._subjects = _Subjects()
 
-    def add(self, reader: Reader, got: list[Issued], failures: Iterable[Failure]) -> None:
+    def add(self, reader: Reader, got: list[Draft], failures: Iterable[Failure]) -> None:
         """Count one reader, once for each failure, however many parameters lead to it."""
         self.seen += 1
         self.failing += any(not failure.without for failure in failures)
         for failure in failures:
             self.failures.setdefault(failure, _Concerned()).add(reader.id)
-        longest = max((len(issued.token) for issued in got), default=0)
+        longest = max((each.characters for each in got), default=0)
         if longest > NEAR_LIMIT:
             self._near.add(reader.id)
             self._longest = max(self._longest, longest)

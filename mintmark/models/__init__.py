@@ -7,6 +7,7 @@ Ids are UUIDs as text, random and made by us, for sealed values are bound to the
 from mintmark.models.assets import IS_CURRENT, Access, Asset, FormerPath, Revision, Secret
 from mintmark.models.base import db, writing
 from mintmark.models.counts import TokenCount
+from mintmark.models.keys import KeyRing, SigningKey
 from mintmark.models.log import LogRow
 from mintmark.models.people import Attribute, Group, Membership, PasswordLink, Person
 from mintmark.models.search import SearchWord
@@ -21,6 +22,7 @@ __all__ = [
     "Attribute",
     "FormerPath",
     "Group",
+    "KeyRing",
     "LogRow",
     "Membership",
     "PasswordLink",
@@ -29,6 +31,7 @@ __all__ = [
     "SearchWord",
     "Secret",
     "Session",
+    "SigningKey",
     "Site",
     "TokenCount",
     "db",

@@ -1,7 +1,7 @@
 """Assets with their revisions, secrets, access and former paths.
 
-A revision is immutable and whole: `definition` holds everything but the secret, which it
-names. `Asset` repeats what is searched by (path, name, live), `Access` who may fetch and
+A revision is immutable and whole: `definition` holds everything but the secrets, which it
+names beside it. `Asset` repeats what is searched by (path, name, live), `Access` who may fetch and
 edit, both written by the same save, so that lists need no JSON.
 """
 
@@ -16,7 +16,8 @@ from mintmark.models.base import by_code_point, db, index_of_few, new_id
 class Asset(db.Model):  # type: ignore[name-defined,misc]
     """What an administrator keeps at a path. `revision` is the number of the current one.
 
-    `lifetime`, `weak` and `fingerprint` (of its secret) repeat that revision too.
+    `lifetime`, `ring_id`, `weak` and `fingerprint` (of its secret, the next one where its moment is known; "" with
+    a signing key) repeat that revision too. `audience` are the texts of its literal `aud`, where it has one.
     """
 
     __tablename__ = "asset"
@@ -30,6 +31,7 @@ class Asset(db.Model):  # type: ignore[name-defined,misc]
         index_of_few("ix_asset_failing", "path", "failing > 0 AND trashed_at IS NULL"),
         index_of_few("ix_asset_unseen", "path", "unseen_since IS NOT NULL AND trashed_at IS NULL"),
         index_of_few("ix_asset_fingerprint", "fingerprint", "trashed_at IS NULL"),
+        index_of_few("ix_asset_ring", "ring_id", "ring_id IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -40,6 +42,8 @@ class Asset(db.Model):  # type: ignore[name-defined,misc]
     lifetime: Mapped[int | None]
     weak: Mapped[bool]
     fingerprint: Mapped[str] = mapped_column(String(16))
+    ring_id: Mapped[str | None] = mapped_column(String(36))
+    audience: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     revision: Mapped[int]
     created_at: Mapped[int]
     trashed_at: Mapped[int | None]
@@ -63,14 +67,19 @@ class FormerPath(db.Model):  # type: ignore[name-defined,misc]
 
 
 class Secret(db.Model):  # type: ignore[name-defined,misc]
-    """The HMAC key of one asset, sealed for this row."""
+    """The HMAC key of one asset, sealed for this row by the sealing key `sealed_by`.
+
+    `kid` stands in the header of what it signs, in place of the asset's own.
+    """
 
     __tablename__ = "secret"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     asset_id: Mapped[str] = mapped_column(ForeignKey("asset.id"), index=True)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed_by: Mapped[str] = mapped_column(String(40), index=True)
     fingerprint: Mapped[str] = mapped_column(String(16), index=True)
+    kid: Mapped[str | None] = mapped_column(Text)
     weak: Mapped[bool]
     created_at: Mapped[int]
 
@@ -79,16 +88,31 @@ class Secret(db.Model):  # type: ignore[name-defined,misc]
 
 
 class Revision(db.Model):  # type: ignore[name-defined,misc]
-    """An immutable copy of an asset at one save, numbered from 1."""
+    """An immutable copy of an asset at one save, numbered from 1.
+
+    It signs with the secret, from `next_from_at` on with the next one (none: that is staged and waits); or
+    with the keys of a ring, until `former_until_at` with those of the ring that it had before.
+    `lifetime` repeats the definition.
+    """
 
     __tablename__ = "revision"
+    __table_args__ = (
+        index_of_few("ix_revision_ring", "ring_id", "ring_id IS NOT NULL"),
+        index_of_few("ix_revision_former_ring", "former_ring_id", "former_ring_id IS NOT NULL"),
+    )
 
     asset_id: Mapped[str] = mapped_column(ForeignKey("asset.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[int]
     actor: Mapped[str] = mapped_column(Text)
     definition: Mapped[dict[str, Any]] = mapped_column(JSON)
-    secret_id: Mapped[str] = mapped_column(ForeignKey("secret.id"))
+    lifetime: Mapped[int | None]
+    secret_id: Mapped[str | None] = mapped_column(ForeignKey("secret.id"))
+    next_secret_id: Mapped[str | None] = mapped_column(ForeignKey("secret.id"))
+    next_from_at: Mapped[int | None]
+    ring_id: Mapped[str | None] = mapped_column(ForeignKey("key_ring.id"))
+    former_ring_id: Mapped[str | None] = mapped_column(ForeignKey("key_ring.id"))
+    former_until_at: Mapped[int | None]
 
 
 class Access(db.Model):  # type: ignore[name-defined,misc]

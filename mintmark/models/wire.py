@@ -18,7 +18,7 @@ from mintmark.models.log import LogRow
 
 _ROW_COLUMNS = [column.name for column in LogRow.__table__.columns if column.name != "id"]
 _LOOK_UP = """
-SELECT a.id, a.revision, a.live, site.attributes_revision, s.last_used_at,
+SELECT a.id, a.revision, a.live, site.attributes_revision, COALESCE(k.revision, 0), s.last_used_at,
        p.id, p.username, p.email, p.first_name, p.last_name, p.display_name, p.is_admin,
        CAST(p.roles AS TEXT), CAST(p.permissions AS TEXT), CAST(p.attributes AS TEXT),
        (SELECT CAST(json_group_object(g.id, g.name) AS TEXT) FROM membership m
@@ -27,6 +27,7 @@ SELECT a.id, a.revision, a.live, site.attributes_revision, s.last_used_at,
   LEFT JOIN asset a ON a.trashed_at IS NULL AND a.id = COALESCE(
        (SELECT here.id FROM asset here WHERE here.path = :path AND here.trashed_at IS NULL),
        (SELECT f.asset_id FROM former_path f WHERE f.path = :path AND f.answers_until > :now))
+  LEFT JOIN key_ring k ON k.id = a.ring_id
   LEFT JOIN session s ON s.id = :session AND s.ended_at IS NULL
         AND s.last_used_at > :used_after AND s.signed_in_at > :signed_in_after AND s.signed_in_at <= :signed_in_by
   LEFT JOIN person p ON p.id = {person} AND p.live

@@ -33,6 +33,7 @@ class Filter:
     actor: str | None = None
     address: str | None = None
     code: str | None = None
+    kid: str | None = None
     request: str | None = None
     since: int | None = None
     until: int | None = None
@@ -134,6 +135,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "actor": _actor,
     "address": str,
     "code": str,
+    "kid": str,
     "request": str.lower,
     "since": _since,
     "until": _until,

@@ -2,18 +2,20 @@
 
 One index leads (person, asset, event, or the ids themselves); what else is asked for is looked up in
 at most WINDOW rows of it. Where these are used up before a page is full, the page says how far
-back it looked, and the next one goes on from there.
+back it looked, and the next one goes on from there. What a signing key signed is found by its assets, and
+by those with a secret of the same id.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy import ColumnElement, String, column, func, select, text, values
 
 from mintmark.errors import NotFound
 from mintmark.models import LogRow, db
 from mintmark.records.filters import Filter
+from mintmark.records.of_key import KEY_EVENTS, signed_by
 
 PAGE_SIZE = 50
 WINDOW = 10_000
@@ -38,10 +40,17 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class _Lead:
-    """The conditions that an index answers, and those that are looked up in what it gives."""
+    """The conditions that an index answers, and those that are looked up in what it gives.
+
+    `each` are the values of `among`, the first column of that index, where there are several; `span` narrows
+    the ids.
+    """
 
     leading: list[Any]
     others: list[Any]
+    among: Any = None
+    each: Sequence[str] = ()
+    span: tuple[int, int] = (0, MAX_ID)
 
 
 def get_record(row_id: int) -> LogRow:
@@ -64,8 +73,10 @@ def find_records(wanted: Filter, before: int | None = None) -> Records:
         unfinished = _rows(_Lead([LogRow.request == wanted.request, _NOT_DONE], rest), low, high)
         if unfinished:
             return _page(unfinished)
-    parts = [_part(lead, low, high) for lead in _leads(wanted)]
-    rows = sorted((row for rows, _ in parts for row in rows), key=lambda row: row.id, reverse=True)
+    leads = _leads_of_key(wanted) or _leads(wanted)
+    parts = [_part(lead, max(low, lead.span[0]), min(high, lead.span[1])) for lead in leads]
+    found = {row.id: row for rows, _ in parts for row in rows}
+    rows = [found[row_id] for row_id in sorted(found, reverse=True)]
     ends = [end for _, end in parts if end is not None]
     if not ends:
         return _page(rows)
@@ -93,6 +104,28 @@ def _leads(wanted: Filter) -> list[_Lead]:
     return [_Lead(conditions_of_index, conditions(wanted, leading=leading))]
 
 
+def _leads_of_key(wanted: Filter) -> list[_Lead]:
+    """Return the indexes by which the rows of a signing key are found; none where another column leads as well."""
+    if wanted.kid is None or wanted.person or wanted.asset or wanted.event not in (None, "token.issued"):
+        return []
+    signed = signed_by(wanted.kid) if wanted.outcome in (None, "done") else None
+    if signed is None:
+        return []
+    others = conditions(wanted, leading=None)
+    span = span_of(Filter(since=signed.since, until=signed.until))
+    if signed.namesakes is None:
+        return [_Lead([], others)]
+    if signed.assets is None:  # So many share this key that their parts of WINDOW would be too small.
+        leads = [_Lead([], others, span=(span[0], MAX_ID))]
+    else:
+        leads = [_Lead([], others, LogRow.asset, signed.assets, span)] if signed.assets else []
+    if signed.namesakes:
+        leads.append(_Lead([], others, LogRow.asset, signed.namesakes))
+    if signed.has_unknown:
+        leads.append(_Lead([], others, span=(0, span[0])))
+    return leads if wanted.event else [*leads, _Lead([_NOT_ISSUED], others, LogRow.event, KEY_EVENTS)]
+
+
 def conditions(wanted: Filter, *, leading: str | None) -> list[ColumnElement[bool]]:
     """Return all conditions but the leading one, each so that it can lead to no other index."""
     named = wanted.named()
@@ -109,20 +142,30 @@ def conditions(wanted: Filter, *, leading: str | None) -> list[ColumnElement[boo
 
 def _part(lead: _Lead, low: int, high: int) -> tuple[list[LogRow], tuple[int, int] | None]:
     """Return the rows of one index, and the id and moment of the last that was looked at where WINDOW ended it."""
-    end = _end_of_window(lead.leading, low, high) if lead.others else None
+    end = _end_of_window(lead, low, high) if lead.others else None
     return _rows(lead, max(low, end[0]) if end else low, high), end
 
 
-def _end_of_window(leading: Sequence[Any], low: int, high: int) -> tuple[int, int] | None:
-    window = select(LogRow.id).where(*leading, LogRow.id >= low, LogRow.id < high).order_by(LogRow.id.desc())
-    last = window.offset(WINDOW - 1).limit(1).scalar_subquery()
+def _end_of_window(lead: _Lead, low: int, high: int) -> tuple[int, int] | None:
+    """Return the last of WINDOW rows; where several values share these, that at which the first used up its part."""
+    window = select(LogRow.id).where(*lead.leading, LogRow.id >= low, LogRow.id < high).order_by(LogRow.id.desc())
+    if lead.each:
+        each = values(column("value", String), name="each").data([(value,) for value in lead.each]).cte("each")
+        share = window.where(lead.among == each.c.value).offset(WINDOW // len(lead.each) - 1).limit(1)
+        last = select(func.max(share.correlate(each).scalar_subquery())).select_from(each).scalar_subquery()
+    else:
+        last = window.offset(WINDOW - 1).limit(1).scalar_subquery()
     row = db.session.execute(select(LogRow.id, LogRow.at).where(LogRow.id == last)).first()
     return (row.id, row.at) if row else None
 
 
 def _rows(lead: _Lead, low: int, high: int) -> list[LogRow]:
-    which = (*lead.leading, *lead.others, LogRow.id >= low, LogRow.id < high)
-    return list(db.session.scalars(select(LogRow).where(*which).order_by(LogRow.id.desc()).limit(PAGE_SIZE + 1)))
+    which = [*lead.leading, *lead.others, LogRow.id >= low, LogRow.id < high]
+    order = LogRow.id.desc()
+    if lead.each:
+        which.append(lead.among.in_(lead.each))
+        order = (LogRow.id + 0).desc()  # Not by the ids, of which most are others’: by the index of `among`.
+    return list(db.session.scalars(select(LogRow).where(*which).order_by(order).limit(PAGE_SIZE + 1)))
 
 
 def span_of(wanted: Filter) -> tuple[int, int]:

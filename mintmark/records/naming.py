@@ -1,4 +1,4 @@
-"""Who and what a row of the log is about, by name: one query for the people of a page, one for its assets."""
+"""Who and what a row of the log is about, by name: one query each for the people, assets and keys of a page."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -7,22 +7,24 @@ from typing import Any
 
 from sqlalchemy import select
 
-from mintmark.models import Asset, LogRow, Person, db
+from mintmark.models import Asset, LogRow, Person, SigningKey, db
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """People and assets by id; who or what is gone for good is not among them."""
+    """People and assets by id; who or what is gone for good is not among them. `keys` is key id → id of its row."""
 
     people: Mapping[str, Any]
     assets: Mapping[str, Any]
+    keys: Mapping[str, str]
 
 
 def names_of(rows: Iterable[LogRow]) -> Names:
     """Return the names of all that rows are about."""
     rows = list(rows)
     people = {each for row in rows for each in (row.person, row.actor) if each}
-    return Names(_people(people), _assets({row.asset for row in rows if row.asset}))
+    assets, keys = ({getattr(row, name) for row in rows} - {None, ""} for name in ("asset", "kid"))
+    return Names(_people(people), _assets(assets), _keys(keys))
 
 
 def _people(ids: Iterable[str]) -> dict[str, Any]:
@@ -35,6 +37,11 @@ def _assets(ids: Iterable[str]) -> dict[str, Any]:
     columns = (Asset.id, Asset.path, Asset.name, Asset.trashed_at)
     rows = db.session.execute(select(*columns).where(Asset.id.in_(sorted(ids)))) if ids else ()
     return {row.id: row for row in rows}
+
+
+def _keys(ids: Iterable[str]) -> dict[str, str]:
+    statement = select(SigningKey.key_id, SigningKey.id).where(SigningKey.key_id.in_(sorted(ids)))
+    return {key_id: row_id for key_id, row_id in db.session.execute(statement)} if ids else {}
 
 
 def detail_of(row: LogRow) -> dict[str, Any]:

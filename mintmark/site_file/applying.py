@@ -9,24 +9,29 @@ from typing import Any
 from sqlalchemy import select
 
 from mintmark import attributes, groups, log, people, site
-from mintmark.assets import save, trash
+from mintmark.assets import overlap, save, trash
+from mintmark.errors import FieldError, InvalidFields
 from mintmark.fields import identifier_key
 from mintmark.log import Occasion
 from mintmark.models import Asset, Person, db
 from mintmark.sealing import Sealer
-from mintmark.site_file.changes import AssetChange, PersonChange, Plan
-from mintmark.site_file.new_passwords import NewPasswords
-from mintmark.site_file.planning import chunks
+from mintmark.site_file.changes import AssetChange, NextChange, PersonChange, Plan
+from mintmark.site_file.key_applying import save_keys, settle_keys
+from mintmark.site_file.planning import Memory, chunks
+from mintmark.site_file.problems import label_of
 
 
 class Applying:
     """Does one plan at one occasion."""
 
-    def __init__(self, plan: Plan, passwords: NewPasswords | None, *, sealer: Sealer, by: Occasion) -> None:
-        self._plan, self._passwords, self._sealer, self._by = plan, passwords, sealer, by
+    def __init__(self, plan: Plan, memory: Memory | None, *, sealer: Sealer, by: Occasion) -> None:
+        """`memory` holds the hashes of passwords and the key pairs; without it (a dry run) none is worked out."""
+        self._plan, self._sealer, self._by = plan, sealer, by
+        self._passwords = memory.passwords if memory else None
+        self._pairs = memory.pairs if memory else None
 
     def do(self) -> None:
-        """Do everything, and note it. Without passwords (a dry run) none is worked out."""
+        """Do everything, and note it."""
         for values in self._plan.attributes:
             attributes.declare(values, by=self._by)
         self._make_groups()
@@ -35,8 +40,10 @@ class Applying:
         for chunk in chunks(self._plan.people_off):
             people.switch_off(chunk, by=self._by)
         self._trash_assets()
+        save_keys(self._plan, self._pairs, sealer=self._sealer, by=self._by)
         for change in self._plan.assets:
             self._save_asset(change)
+        settle_keys(self._plan, by=self._by)
         self._note()
 
     def _make_groups(self) -> None:
@@ -82,13 +89,32 @@ class Applying:
         db.session.flush()
 
     def _save_asset(self, change: AssetChange) -> None:
+        """Whatever a save refuses, but a path that somebody else took at this moment, is said with its entry."""
+        try:
+            self._save_checked(change)
+        except FieldError as error:
+            if error.field == "path":
+                raise
+            label = label_of("assets", change.definition["path"])
+            raise InvalidFields([(f"{label}: {error.field}", str(error))]) from error
+
+    def _save_checked(self, change: AssetChange) -> None:
         if change.asset_id is None:
-            if change.secret is None:
-                raise TypeError("a plan without problems has a secret for each new asset")
-            save.create(change.definition, change.secret, sealer=self._sealer, by=self._by)
+            asset = save.create(change.definition, change.secret, sealer=self._sealer, by=self._by)
         else:
             asset = db.session.get_one(Asset, change.asset_id)
+            if change.next.drops:
+                overlap.drop(asset, sealer=self._sealer, by=self._by)
             save.revise(asset, change.definition, change.secret, sealer=self._sealer, by=self._by)
+        self._save_next(asset, change.next)
+
+    def _save_next(self, asset: Asset, change: NextChange) -> None:
+        if change.stages is not None:
+            overlap.stage(asset, change.stages, sealer=self._sealer, by=self._by)
+        if change.moves and change.signs_from_at is not None:
+            overlap.switch(asset, change.signs_from_at, sealer=self._sealer, by=self._by)
+        elif change.moves:
+            overlap.wait(asset, sealer=self._sealer, by=self._by)
 
     def _note(self) -> None:
         detail: dict[str, Any] = dict(self._plan.counts())

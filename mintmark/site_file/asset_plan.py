@@ -8,20 +8,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, select
+from sqlalchemy.orm import aliased
 
 from mintmark import groups
 from mintmark.assets import former
-from mintmark.assets.anew import named_groups
-from mintmark.assets.definition import DEFAULTS, read_definition
-from mintmark.assets.save import is_other_secret
-from mintmark.assets.secrets import SecretValue, check_secret, open_secret
-from mintmark.errors import FieldError, InvalidFields, SealError
+from mintmark.assets.anew import as_entered
+from mintmark.assets.definition import read_definition
+from mintmark.assets.signing import Source
+from mintmark.errors import InvalidFields
 from mintmark.fields import identifier_key, is_same
+from mintmark.keys import rings
+from mintmark.keys.rings import Choice
 from mintmark.models import IS_CURRENT, Asset, Revision, Secret, db
 from mintmark.site_file.changes import AssetChange
 from mintmark.site_file.planning import Planning, by_code_point, chunks
 from mintmark.site_file.problems import Entry
-from mintmark.tokens import ALGORITHMS
+from mintmark.site_file.secret_plan import SecretsPlan
+from mintmark.site_file.sharing_plan import Sharing
+
+_NEXT = aliased(Secret, name="NextSecret")
 
 
 def plan_assets(planning: Planning) -> None:
@@ -29,6 +34,7 @@ def plan_assets(planning: Planning) -> None:
     assets = _Assets(planning, {entry.key for entry in planning.entries("assets")})
     for chunk in chunks(planning.document.sections["assets"]):
         assets.compare(chunk)
+    assets.see_sharing()
     if planning.options.prune:
         assets.trash_others()
 
@@ -37,13 +43,16 @@ class _Assets:
     def __init__(self, planning: Planning, paths: set[str]) -> None:
         self._planning, self._problems, self._paths = planning, planning.problems, paths
         self._group_names = groups.names_by_id()
+        self._key_ids = rings.names(now=planning.now)
+        self._sharing = Sharing(planning)
 
     def compare(self, entries: Sequence[Entry]) -> None:
         """Find out what is new, and what is different."""
         statement = (
-            select(Asset.path, Asset.id, Revision.definition, Secret)
+            select(Asset.path, Asset.id, Asset.audience, Revision.definition, Revision.next_from_at, Secret, _NEXT)
             .join(Revision, IS_CURRENT)
-            .join(Secret, Secret.id == Revision.secret_id)
+            .outerjoin(Secret, Secret.id == Revision.secret_id)
+            .outerjoin(_NEXT, _NEXT.id == Revision.next_secret_id)
             .where(Asset.path.in_([entry.key for entry in entries if entry.key]), Asset.trashed_at.is_(None))
         )
         present = {row.path: row for row in db.session.execute(statement)}
@@ -62,6 +71,10 @@ class _Assets:
             if (found := taken.get(entry.key)) and (found.path in self._paths or not self._planning.options.prune):
                 self._problems.add(entry, "path", found.words)
 
+    def see_sharing(self) -> None:
+        """Hold all assets of the file and the site against each other that sign with the same keys."""
+        self._sharing.see(self._paths)
+
     def trash_others(self) -> None:
         """Every asset that is not in the file."""
         statement = select(Asset.id, Asset.path).where(Asset.trashed_at.is_(None)).order_by(by_code_point(Asset.path))
@@ -72,41 +85,52 @@ class _Assets:
 
     def _make(self, entry: Entry) -> None:
         definition = self._read(entry, {})
-        if "secret" not in entry.values and "secret" not in entry.faulty:
-            self._problems.add(entry, "secret", "is missing")
-        secret = self._secret(entry, definition, None)
-        self._planning.plan.assets.append(AssetChange(definition, secret))
+        secrets = SecretsPlan(self._planning, entry, definition, Source(), None)
+        change = AssetChange(definition, secrets.secret, next=secrets.next)
+        self._planning.plan.assets.append(change)
         self._planning.change("+", "assets", entry.key)
+        self._sharing.add(entry, definition, change)
 
     def _change(self, entry: Entry, row: Row[Any]) -> None:
-        definition = self._read(entry, named_groups(row.definition, self._group_names))
-        secret = self._secret(entry, definition, row)
+        definition = self._read(entry, as_entered(row.definition, self._group_names, self._key_ids))
+        source = Source(secret=row.Secret, next_secret=row.NextSecret, next_from_at=row.next_from_at)
+        secrets = SecretsPlan(self._planning, entry, definition, source, row.definition["algorithm"])
         changed = [name for name, value in definition.items() if not is_same(row.definition.get(name), value)]
-        if is_other_secret(secret, row.Secret, sealer=self._planning.sealer):
-            changed.append("secret")
-        if changed:
-            self._planning.plan.assets.append(AssetChange(definition, secret, row.id))
+        changed += secrets.fields
+        change = AssetChange(definition, secrets.secret, row.id, secrets.next) if changed else None
+        if change is not None:
+            self._planning.plan.assets.append(change)
             self._planning.change("~", "assets", entry.key, changed)
+        self._sharing.add(entry, definition, change, before=row)
 
     def _read(self, entry: Entry, present: Mapping[str, Any]) -> dict[str, Any]:
         """Return the checked definition; where something is wrong, what was entered."""
-        given = {name: value for name, value in entry.values.items() if name != "secret"}
-        entered, faulty = {**present, **given}, entry.faulty.copy()
+        entered, faulty = _entered(entry.values, present), entry.faulty.copy()
         try:
-            return self._checked(entry.key, entered)
+            return self._checked(entry.key, entered, self._choices(present))
         except InvalidFields as error:
             for field, words in error.problems:
                 if field not in faulty:
                     self._problems.add(entry, field, words)
             return entered
 
-    def _checked(self, path: str, entered: dict[str, Any]) -> dict[str, Any]:
+    def _choices(self, present: Mapping[str, Any]) -> dict[str, Choice]:
+        """Return what the ids of keys name; what an asset has it may keep, also where none of its keys is left."""
+        key_id, keys = present.get("signing_key"), self._planning.keys
+        if key_id is None or key_id in keys:
+            return keys
+        ring_ids = {named: ring_id for ring_id, named in self._key_ids.items()}
+        return {**keys, key_id: Choice(ring_ids[key_id], present["algorithm"])} if key_id in ring_ids else keys
+
+    def _checked(self, path: str, entered: dict[str, Any], keys: Mapping[str, Choice]) -> dict[str, Any]:
         """A template takes up to a tenth of a second: the second plan takes over what the first found."""
         planning = self._planning
-        question = (entered, planning.types, self._ids_of_named(entered))
+        key_id = entered.get("signing_key")
+        key = keys.get(key_id) if isinstance(key_id, str) else None
+        question = (entered, planning.types, self._ids_of_named(entered), key)
         known = planning.memory.definitions.get(path)
         if known is None or known[0] != question:
-            answer = read_definition(entered, group_ids=planning.group_ids, attributes=planning.types)
+            answer = read_definition(entered, group_ids=planning.group_ids, attributes=planning.types, keys=keys)
             known = planning.memory.definitions[path] = (question, answer)
         return known[1]
 
@@ -115,26 +139,13 @@ class _Assets:
         named = [name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)]
         return [self._planning.group_ids.get(identifier_key(name)) for name in named]
 
-    def _secret(self, entry: Entry, definition: Mapping[str, Any], row: Row[Any] | None) -> SecretValue | None:
-        algorithm = definition.get("algorithm", DEFAULTS["algorithm"])
-        if "algorithm" in entry.faulty or algorithm not in ALGORITHMS:
-            return None
-        with self._problems.catching(entry, "secret"):
-            given = entry.values.get("secret")
-            secret = given.find(self._planning.options.environ, algorithm=algorithm) if given else None
-            if secret is None and row is not None:
-                self._see_present(row, algorithm)
-            elif secret is None and given:
-                raise FieldError(f"{given.variable} is not set, and this asset has no secret yet", "secret")
-            return secret
-        return None
 
-    def _see_present(self, row: Row[Any], algorithm: str) -> None:
-        """The secret that stays is long enough for the algorithm that comes."""
-        if algorithm == row.definition["algorithm"]:
-            return
-        try:
-            value = open_secret(row.Secret, sealer=self._planning.sealer)
-            check_secret(value, algorithm=algorithm, weak=row.Secret.weak)
-        except SealError as error:
-            raise FieldError(f"{error} Give it anew", "secret") from error
+def _entered(given: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an asset is to be: a secret takes the place of its key, and a key brings its algorithm with it."""
+    entered = {**present, **given}
+    if "secret" in given and "signing_key" not in given:
+        entered["signing_key"] = None
+    is_of_key = entered.get("signing_key") is not None or present.get("signing_key") is not None
+    if is_of_key and "algorithm" not in given:
+        entered.pop("algorithm", None)
+    return {name: value for name, value in entered.items() if name not in ("secret", "next_secret")}

@@ -10,6 +10,8 @@ from typing import Any
 
 from mintmark.assets.secrets import SecretValue
 from mintmark.fields import identifier_key
+from mintmark.keypairs import KeyPair
+from mintmark.keys.adding import Moments
 from mintmark.site_file.problems import label_of
 
 
@@ -41,12 +43,48 @@ class PersonChange:
 
 
 @dataclass(frozen=True)
+class NewKey:
+    """A key that is made, or brought with its `pair`: the first of a new ring, or one that follows the last."""
+
+    key_id: str
+    algorithm: str
+    ring_id: str
+    is_first: bool
+    moments: Moments
+    pair: KeyPair | None
+
+
+@dataclass(frozen=True)
+class KeyChange:
+    """Other moments of a key, by the id of its row: signs_from_at, gone_at, due_at."""
+
+    row_id: str
+    key_id: str
+    moments: dict[str, int | None]
+
+
+@dataclass(frozen=True)
+class NextChange:
+    """What is done with the secret that is to follow: the staged one is taken away, another one is staged,
+    and where it `moves` it signs from another moment on (None: it waits)."""
+
+    drops: bool = False
+    stages: SecretValue | None = None
+    moves: bool = False
+    signs_from_at: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.drops or self.stages is not None or self.moves
+
+
+@dataclass(frozen=True)
 class AssetChange:
-    """A whole new definition; without a secret the present one stays, without an id the asset is new."""
+    """A whole new definition; without a secret the present one, or the key, stays; without an id the asset is new."""
 
     definition: dict[str, Any]
     secret: SecretValue | None
     asset_id: str | None = None
+    next: NextChange = NextChange()
 
 
 @dataclass
@@ -60,6 +98,8 @@ class Plan:
     new_people: list[dict[str, Any]] = field(default_factory=list)
     people: list[PersonChange] = field(default_factory=list)
     people_off: list[str] = field(default_factory=list)  # ids
+    key_changes: list[KeyChange] = field(default_factory=list)
+    new_keys: list[NewKey] = field(default_factory=list)
     assets: list[AssetChange] = field(default_factory=list)
     assets_off: list[str] = field(default_factory=list)  # ids
 

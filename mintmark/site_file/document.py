@@ -7,10 +7,11 @@ not read again.
 from collections.abc import Iterable
 from typing import Any
 
+from mintmark.fields import may_repeat
 from mintmark.passwords import read_password
 from mintmark.site_file.problems import Entry, Problems, label_of
 from mintmark.site_file.reading import read_tree
-from mintmark.site_file.sections import LATER_SECTIONS, SECTIONS, Section
+from mintmark.site_file.sections import LATER_SECTIONS, SECRET_FIELDS, SECTIONS, Section
 from mintmark.site_file.tree import Fault, Tree
 
 VERSION = 1
@@ -91,7 +92,9 @@ class _EntryReader:
     def read(self, index: int, item: Any, faults: Iterable[Fault]) -> Entry | None:
         """Return the entry; None where there is nothing to compare."""
         name = item.get(self._section.named_by) if isinstance(item, dict) else None
-        label = label_of(self._name, name) if isinstance(name, str) and name else f"{self._name} #{index + 1}"
+        label = f"{self._name} #{index + 1}"
+        if isinstance(name, str) and name and (self._name != "signing_keys" or may_repeat(name)):
+            label = label_of(self._name, name)
         entry = Entry(self._name, (self._number, index + 1), label)
         for fault in faults:
             self._tell(entry, fault)
@@ -108,7 +111,7 @@ class _EntryReader:
         """Name the field as far as it may be named: below a secret, a name may be the secret itself."""
         field = str(fault.path[2]) if len(fault.path) > 2 else "entry"
         entry.faulty.add(field)
-        if field in ("secret", "password") or len(fault.path) < 4:
+        if field in SECRET_FIELDS or len(fault.path) < 4:
             return self._problems.add(entry, field[:80], fault.words)
         deeper = [str(step + 1) if isinstance(step, int) else step for step in fault.path[3:]]
         self._problems.add(entry, ".".join([field, *deeper])[:200], fault.words)

@@ -1,6 +1,6 @@
-"""The site as a site file: everything but secrets and passwords, sorted, so that two exports can be compared.
+"""The site as a site file: all but secrets, private keys and passwords, sorted, so that two exports can be compared.
 
-Rule: a secret leaves as the name of a variable and nothing else. People stream: a million of them
+Rule: a secret or private key leaves as the name of a variable and nothing else. People stream: a million of them
 need no more memory than a thousand.
 """
 
@@ -8,45 +8,48 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Row, select
+from sqlalchemy.orm import aliased
 
 from mintmark import attributes, groups
-from mintmark.assets.anew import named_groups
+from mintmark.assets.anew import as_entered
 from mintmark.assets.secrets import open_secret
-from mintmark.config import SECRET_PREFIX
+from mintmark.assets.signing import Source
 from mintmark.errors import SealError
+from mintmark.keys import rings
 from mintmark.models import IS_CURRENT, Asset, Attribute, Group, Membership, Person, Revision, Secret, db
+from mintmark.moment import iso
 from mintmark.sealing import Sealer
+from mintmark.site_file.key_export import signing_keys
 from mintmark.site_file.planning import by_code_point
+from mintmark.site_file.variables import Variables
 from mintmark.site_file.yaml_writing import entry_lines
 
 _AT_ONCE = 1000
+_NEXT = aliased(Secret, name="NextSecret")
 _PERSON = (
     "username id email first_name last_name display_name is_admin live groups roles permissions attributes".split()
 )
 _ASSET = (
-    "path name algorithm secret headers template lifetime backdate claims readers editors origins answer params live"
+    "path name algorithm secret next_secret signing_key headers template lifetime backdate claims"
+    " readers editors origins answer params live"
 ).split()
 
 
-def site_lines(*, sealer: Sealer) -> Iterator[str]:
+def site_lines(*, sealer: Sealer, now: float) -> Iterator[str]:
     """Yield the lines of the file, all of one moment."""
     _begin_snapshot()
     yield "mintmark: 1\n"
     yield from _section("attributes", _attributes())
     yield from _section("groups", _groups())
     yield from _section("people", _people())
-    yield from _section("assets", _assets(sealer))
+    variables = _variables()
+    yield from _section("signing_keys", signing_keys(variables, now))
+    yield from _section("assets", _assets(variables, sealer, now))
 
 
-def variable_of(path: str, taken: set[str]) -> str:
-    """Return the variable for the secret of an asset, and mark it as taken."""
-    first = name = SECRET_PREFIX + path.upper().replace("/", "__").replace("-", "_")
-    number = 1
-    while name in taken:
-        number += 1
-        name = f"{first}_{number}"
-    taken.add(name)
-    return name
+def _variables() -> Variables:
+    paths = select(Asset.path).where(Asset.trashed_at.is_(None)).order_by(by_code_point(Asset.path))
+    return Variables(db.session.scalars(paths))
 
 
 def _begin_snapshot() -> None:
@@ -98,20 +101,28 @@ def _groups_of(people: Sequence[Row[Any]], names: dict[str, str]) -> dict[str, l
     return {person_id: sorted(named) for person_id, named in found.items()}
 
 
-def _assets(sealer: Sealer) -> Iterator[dict[str, Any]]:
-    names, taken = groups.names_by_id(), set[str]()
+def _assets(variables: Variables, sealer: Sealer, now: float) -> Iterator[dict[str, Any]]:
+    names, key_ids = groups.names_by_id(), rings.names(now=now)
     statement = (
-        select(Asset.path, Revision.definition, Secret)
+        select(Asset.path, Revision.definition, Revision.next_from_at, Secret, _NEXT)
         .join(Revision, IS_CURRENT)
-        .join(Secret, Secret.id == Revision.secret_id)
+        .outerjoin(Secret, Secret.id == Revision.secret_id)
+        .outerjoin(_NEXT, _NEXT.id == Revision.next_secret_id)
         .where(Asset.trashed_at.is_(None))
         .order_by(by_code_point(Asset.path))
     )
     with db.session.execute(statement.execution_options(yield_per=_AT_ONCE)) as rows:
         for row in rows:
-            asset = named_groups(row.definition, names)
-            asset["secret"] = _secret(variable_of(row.path, taken), row.Secret, sealer)
-            yield {name: asset[name] for name in _ASSET}
+            asset = as_entered(row.definition, names, key_ids)
+            source = Source(secret=row.Secret, next_secret=row.NextSecret, next_from_at=row.next_from_at)
+            present = source.secret_at(now)
+            if present is not None:
+                asset["secret"] = _secret(variables.of_asset(row.path), present, sealer)
+            if row.NextSecret is not None and row.NextSecret is not present:
+                asset["next_secret"] = _secret(variables.of_next(row.path), row.NextSecret, sealer)
+                if row.next_from_at is not None:
+                    asset["next_secret"]["signs_from_at"] = iso(row.next_from_at)
+            yield {name: asset[name] for name in _ASSET if asset.get(name) is not None or name == "lifetime"}
 
 
 def _secret(variable: str, secret: Secret, sealer: Sealer) -> dict[str, Any]:
@@ -126,5 +137,6 @@ def _secret(variable: str, secret: Secret, sealer: Sealer) -> dict[str, Any]:
     return {
         "env": variable,
         **({} if is_text else {"as": "base64"}),
+        **({"kid": secret.kid} if secret.kid is not None else {}),
         **({"weak": True} if secret.weak else {}),
     }

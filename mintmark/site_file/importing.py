@@ -1,13 +1,14 @@
 """Taking a site file over: one transaction, all or nothing.
 
-Rule: the file is read, compared with the site and its passwords are worked out before the
+Rule: the file is read, compared with the site, and its passwords and new keys are worked out before the
 transaction begins, so that nobody waits for that; within it everything is compared once more,
-with the site as it is then. A dry run does all of it and rolls back.
+with the site as it is then, and all moments count from then: a new key cannot have been fetched
+before. A dry run does all of it and rolls back.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -39,42 +40,53 @@ class _DryRun(Exception):
 class Import:
     """One import of one file."""
 
-    def __init__(self, text: str, options: Options, *, sealer: Sealer, by: Occasion, site_url: str) -> None:
-        """Read the file. Raises InvalidFields where it cannot be read at all."""
+    def __init__(
+        self,
+        text: str,
+        options: Options,
+        *,
+        sealer: Sealer,
+        by: Occasion,
+        clock: Callable[[], float],
+        site_url: str,
+    ) -> None:
+        """Read the file; the `clock` tells when it is written. Raises InvalidFields where it cannot be read at all."""
         self._document = Document(text)
-        self._options, self._sealer, self._by = options, sealer, by
+        self._options, self._sealer, self._by, self._clock = options, sealer, by, clock
         self._memory = Memory()
         paths = [entry.key for entry in self._document.sections["assets"]]
-        self._findings = Findings(paths, sealer=sealer, now=by.now, site_url=site_url)
+        self._findings = Findings(paths, sealer=sealer, site_url=site_url)
 
     def run(self, *, is_dry: bool = False) -> Imported:
         """Take the file over, or only find out what that would do.
 
         Raises InvalidFields with every problem, or Busy; then nothing was changed.
         """
-        plan = self._plan()
+        plan = self._plan(self._by.now)
         if plan.changes and not is_dry:
             self._memory.passwords.work_out(plan.passwords())
+            self._memory.pairs.work_out(plan.new_keys)
         try:
-            return self._write(is_dry) if plan.changes else Imported([], self._findings.of(plan))
+            return self._write(is_dry) if plan.changes else Imported([], self._findings.of(plan, now=self._by.now))
         except (IntegrityError, FieldError) as error:
             # On PostgreSQL others write at the same time: who is second finds the name or revision taken.
             words = "Somebody else changed the same entries at this moment. Nothing was imported; try again."
             raise Busy(words) from error
 
-    def _plan(self) -> Plan:
-        return make_plan(self._document, self._options, now=self._by.now, sealer=self._sealer, memory=self._memory)
+    def _plan(self, now: float) -> Plan:
+        return make_plan(self._document, self._options, now=now, sealer=self._sealer, memory=self._memory)
 
     def _write(self, is_dry: bool) -> Imported:
         warnings: Iterable[Warned] = ()
         with suppress(_DryRun), writing():
             # One import at a time: two of them could each take away one of the last two administrators.
             db.session.execute(select(Site.id).with_for_update())
-            plan = self._plan()
+            by = replace(self._by, now=self._clock())
+            plan = self._plan(by.now)
             if plan.changes:
-                passwords = None if is_dry else self._memory.passwords
-                Applying(plan, passwords, sealer=self._sealer, by=self._by).do()
+                memory = None if is_dry else self._memory
+                Applying(plan, memory, sealer=self._sealer, by=by).do()
             if is_dry:
-                warnings = list(self._findings.of(plan, time_limit=1.0))
+                warnings = list(self._findings.of(plan, now=by.now, time_limit=1.0))
                 raise _DryRun
-        return Imported(plan.changes, warnings if is_dry else self._findings.of(plan))
+        return Imported(plan.changes, warnings if is_dry else self._findings.of(plan, now=by.now))

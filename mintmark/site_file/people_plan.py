@@ -121,7 +121,7 @@ class _People:
 
     def _change(self, entry: Entry, values: dict[str, Any], row: Row[Any], group_ids: set[str]) -> None:
         if "id" in values and values["id"] != row.id and "id" not in entry.faulty:
-            self._problems.add(entry, "id", f"is {row.id} on this site, and never changes")
+            self._problems.add(entry, "id", f"is {row.id} on this site, and never changes; take it out of the entry")
         new = {n: value for n, value in values.items() if n in FIELDS and not is_same(getattr(row, n), value)}
         wanted = values.get("groups", group_ids)
         joins, leaves = frozenset(wanted - group_ids), frozenset(group_ids - wanted)

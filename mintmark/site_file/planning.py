@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, collate
 
+from mintmark.keys.rings import Choice
 from mintmark.models import db
 from mintmark.sealing import Sealer
 from mintmark.site_file.changes import Change, Plan
 from mintmark.site_file.document import Document
+from mintmark.site_file.new_pairs import NewPairs
 from mintmark.site_file.new_passwords import NewPasswords
 from mintmark.site_file.problems import Entry, Problems
 
@@ -33,17 +35,21 @@ class Options:
 
 @dataclass
 class Memory:
-    """What is kept from one plan to the next, for an import makes two: ids of new groups, work on passwords,
-    and checked definitions."""
+    """What is kept from one plan to the next, for an import makes two: ids of new groups and rings, work on
+    passwords and key pairs, and checked definitions."""
 
     passwords: NewPasswords = field(default_factory=NewPasswords)
+    pairs: NewPairs = field(default_factory=NewPairs)
     new_group_ids: dict[str, str] = field(default_factory=dict)
+    new_ring_ids: dict[str, str] = field(default_factory=dict)  # by the id of the first key
     definitions: dict[str, tuple[Any, dict[str, Any]]] = field(default_factory=dict)
+    audiences: dict[str, tuple[Any, list[str] | None]] = field(default_factory=dict)
 
 
 @dataclass
 class Planning:
-    """What the parts of a plan have in common. `group_ids` is name key → id, `types` attribute → type."""
+    """What the parts of a plan have in common. `group_ids` is name key → id, `types` attribute → type,
+    `keys` what the ids of all signing keys name."""
 
     document: Document
     options: Options
@@ -54,6 +60,7 @@ class Planning:
     plan: Plan = field(default_factory=Plan)
     group_ids: dict[str, str] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, Choice] = field(default_factory=dict)
 
     def entries(self, section: str) -> list[Entry]:
         """Return the entries of a section that have a name."""

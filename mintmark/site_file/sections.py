@@ -25,7 +25,9 @@ from mintmark.fields import (
     read_text,
 )
 from mintmark.paths import read_path
-from mintmark.site_file.secret_field import read_secret_field
+from mintmark.site_file.key_fields import read_id, read_key_algorithm, read_optional_id, read_private_key_field
+from mintmark.site_file.moment_field import read_moment, read_optional_moment
+from mintmark.site_file.secret_field import read_next_secret_field, read_secret_field
 
 Reader = Callable[[Any, str], Any]
 
@@ -110,11 +112,31 @@ SECTIONS: dict[str, Section] = {
         },
         key_of=identifier_key,
     ),
+    "signing_keys": Section(
+        "key_id",
+        {
+            "key_id": read_id,
+            "algorithm": read_key_algorithm,
+            "private_key": read_private_key_field,
+            "replaces": read_optional_id,
+            "published_at": read_moment,
+            "signs_from_at": read_moment,
+            "retired_at": read_optional_moment,
+            "gone_at": read_optional_moment,
+            "due_at": read_optional_moment,
+        },
+    ),
     "assets": Section(
         "path",
-        {**dict.fromkeys(ASSET_FIELDS, _as_it_stands), "path": _path, "secret": read_secret_field},
-        later=frozenset({"signing_key", "preset", "contract", "ask", "launch", "next_secret"}),
+        {
+            **dict.fromkeys(ASSET_FIELDS, _as_it_stands),
+            "path": _path,
+            "secret": read_secret_field,
+            "next_secret": read_next_secret_field,
+        },
+        later=frozenset({"preset", "contract", "ask", "launch"}),
     ),
 }
-LATER_SECTIONS = frozenset({"signing_keys", "trusted_issuers", "openid_providers"})
+LATER_SECTIONS = frozenset({"trusted_issuers", "openid_providers"})
+SECRET_FIELDS = frozenset({"password", "secret", "next_secret", "private_key"})
 ATTRIBUTE_DEFAULTS = {"type": "text", "sensitive": False, "changed_by": "administrators"}

@@ -1,6 +1,6 @@
 """From the entries of a file and the site as it is now: what an import changes, or everything that is wrong.
 
-Attributes and groups come first, for people and assets name them.
+Attributes, groups and signing keys come first, for people and assets name them.
 """
 
 from typing import Any
@@ -15,6 +15,7 @@ from mintmark.sealing import Sealer
 from mintmark.site_file.asset_plan import plan_assets
 from mintmark.site_file.changes import Plan
 from mintmark.site_file.document import Document
+from mintmark.site_file.key_plan import plan_keys
 from mintmark.site_file.people_plan import plan_people
 from mintmark.site_file.planning import Memory, Options, Planning
 from mintmark.site_file.problems import Entry
@@ -27,6 +28,7 @@ def make_plan(document: Document, options: Options, *, now: float, sealer: Seale
     _plan_attributes(planning)
     _plan_groups(planning)
     plan_people(planning)
+    plan_keys(planning)
     plan_assets(planning)
     planning.problems.see_none()
     return planning.plan

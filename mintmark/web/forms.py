@@ -2,7 +2,8 @@
 
 A reader of `mintmark.fields` returns a checked value or raises; `Problems.of` collects what it
 raised under the field's name, and `see` raises it all. The view then shows the form again with
-what was typed (status 422); passwords and kept secrets are never shown again.
+what was typed (status 422); passwords and kept secrets are never shown again, nor is what cannot be
+a key id where one belongs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,9 @@ from typing import Any
 from flask import render_template, request
 
 from mintmark.errors import FieldError, InvalidFields
+from mintmark.fields import may_repeat
+
+_KEY_IDS = {"key_id": 128, "kid": 255, "prefix": 128, "signing_key": 128}  # Fields, and how long each may be.
 
 
 class Problems:
@@ -45,7 +49,7 @@ class Form:
     """What a form shows: values by field, as typed or as they are, and problems by field."""
 
     def __init__(self, values: Mapping[str, Any], problems: Mapping[str, str] | None = None) -> None:
-        self.values = dict(values)
+        self.values = {name: "" if _is_pasted(name, value) else value for name, value in values.items()}
         self.problems = dict(problems or {})
 
     @classmethod
@@ -57,6 +61,11 @@ class Form:
         for field, words in sorted(problems, key=lambda each: places.get(each[0], len(places))):
             found.setdefault(field, words)
         return cls(values, found)
+
+
+def _is_pasted(name: str, value: Any) -> bool:
+    """Tell a private key in the place of a key id; it is never shown."""
+    return name in _KEY_IDS and isinstance(value, str) and not may_repeat(value, _KEY_IDS[name])
 
 
 def typed(*fields: str, lists: tuple[str, ...] = (), switches: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -10,8 +10,12 @@ from typing import Any, NamedTuple
 
 from mintmark import payload
 from mintmark.assets.definition import MAX_BACKDATE, MAX_LIFETIME, MAX_PARAMS, MIN_LIFETIME
+from mintmark.keypairs import RSA_BITS
+from mintmark.keys.life import CACHE_SECONDS, WAIT_SECONDS
+from mintmark.moment import duration_in_words
 from mintmark.payload import values
 from mintmark.payload.context import Declared
+from mintmark.tokens import SECRET_BYTES
 
 ADA: dict[str, Any] = {
     "user": {
@@ -87,6 +91,37 @@ RULES = (
     "No claim stands twice, except in branches of one `if` that exclude each other.",
     "There are no calls, no arithmetic, no assignments, no includes, and no names that begin with `_`.",
     "Whatever the values of a person hold, they stay values: none can add, change or break a claim.",
+)
+
+_RSA = f"an RSA key of {', '.join(map(str, RSA_BITS[:-1]))} or {RSA_BITS[-1]} bits"
+_SAME = "the same, where the relying party asks for it"
+# algorithm → what it takes, and for whom it is.
+ALGORITHMS = {
+    **{name: (f"a shared secret of {least} bytes or more", _SAME) for name, least in SECRET_BYTES.items()},
+    "HS256": (f"a shared secret of {SECRET_BYTES['HS256']} bytes or more", "most help desks, chats and editors"),
+    "RS256": (_RSA, "whoever takes public keys: all of them take this one"),
+    "RS384": (_RSA, _SAME),
+    "RS512": (_RSA, _SAME),
+    "PS256": (_RSA, "who asks for RSA-PSS"),
+    "ES256": ("a key on P-256", "who takes it: short tokens, quickly signed"),
+    "ES384": ("a key on P-384", "who asks for it"),
+    "EdDSA": ("an Ed25519 key", "who takes it: short tokens, quickly signed"),
+}
+KEY_SETS = {
+    "/.well-known/jwks/<path>": "the keys of the asset at that path, and no others: what its relying party needs",
+    "/.well-known/jwks.json": "the keys whose assets all say a fixed `aud`",
+    "/.well-known/openid-configuration": "the issuer and the address of that key set, for those who ask for it",
+}
+_CACHE, _WAIT = duration_in_words(CACHE_SECONDS), duration_in_words(WAIT_SECONDS)
+ROTATION = (
+    "The next key is made and published beside the present one; nothing else changes yet.",
+    f"Verifiers may keep a key set for {_CACHE}, so it signs {_WAIT} later at the earliest, when every one of them "
+    "knows it.",
+    "At that moment it signs, and the key before it is retired; no timer is needed, and nobody is signed out.",
+    "A retired key stays published until the last token that it signed has expired everywhere; then it is gone, and "
+    "its private half is taken away.",
+    "A key that somebody else may have is revoked: at once it signs no more and is published no more, and verifiers "
+    f"that kept the key set trust it for {_CACHE} more at most.",
 )
 
 

@@ -14,6 +14,7 @@ from mintmark import inspection
 from mintmark.assets.prepare import Prepared
 from mintmark.claims_shown import as_json, is_moment, rows_of
 from mintmark.errors import FieldError, InvalidFields
+from mintmark.keys.life import REVOKED
 from mintmark.paths import read_path
 from mintmark.readers import may_fetch
 from mintmark.unverified import TokenMalformed, UnverifiedToken, read_unverified
@@ -32,7 +33,7 @@ def form() -> ResponseReturnValue:
 
 @bp.post("")
 def inspect_token() -> ResponseReturnValue:
-    """Read the token, look for the asset that signed it, and show both."""
+    """Read the token, look for who signed it, and show both."""
     check_csrf()
     values, problems = typed("token", "path"), Problems()
     token, asset = _read_token(values["token"], problems), _read_asset(values["path"], problems)
@@ -82,12 +83,14 @@ def _read_asset(text: str, problems: Problems) -> Prepared | None:
 
 
 def _verdict(token: UnverifiedToken, asset: Prepared | None) -> dict[str, Any]:
-    """Say whether an asset signed it; the words of why none can have come before any secret is opened."""
+    """Say who signed it; the words of why nobody here can have come before any secret is opened."""
     if obstacle := inspection.find_obstacle(token):
         return {"obstacle": obstacle}
-    if asset is None:
-        search = inspection.find_signer(token, current_user.person, sealer=get_mint().settings.sealer)
-        return {"search": search}
-    has_signed = asset.signer is not None and asset.signer.has_signed(token)
-    path, name = (asset.path, asset.name) if has_signed else (None, None)
-    return {"search": inspection.Search(path, name, 1, False), "asked": asset}
+    mint, person = get_mint(), current_user.person
+    now, asset_id = mint.clock(), asset.id if asset else None
+    if inspection.is_of_key(token):
+        by_key = inspection.find_key(token, person, now=now, asset_id=asset_id)
+        is_verified = by_key.has_signed and by_key.state != REVOKED and not by_key.is_other
+        return {"by_key": by_key, "asked": asset, "is_verified": is_verified}
+    search = inspection.find_signer(token, person, sealer=mint.settings.sealer, now=now, asset_id=asset_id)
+    return {"search": search, "asked": asset, "is_verified": search.path is not None}

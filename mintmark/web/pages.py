@@ -25,11 +25,16 @@ PAGES = (
     "admin.revisions",
     "admin.awkward",
     "admin.preview_other",
+    "admin.keys",
+    "admin.key_form",
+    "admin.key",
     "admin.people",
     "admin.person",
     "admin.groups",
     "admin.attributes",
     "admin.records",
+    "wellknown",
+    "metrics",
     "nothing",
 )
 

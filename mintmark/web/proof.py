@@ -24,7 +24,7 @@ def count_attempt(username: str | None, now: float) -> None:
     Counted are the address and the account; without a username, the address alone.
     """
     settings, fuse = get_mint().settings, get_mint().fuse
-    secret = settings.sealer.keys[0].derive("attempts")
+    secret = settings.sealer.derive("attempts")
     keys = throttle.attempt_keys(identifier_key((username or "")[: MAX_USERNAME * 4]), request.remote_addr, secret)
     keys = keys[:1] if username is None else keys
     try:

@@ -13,6 +13,7 @@ _EDITORS = [("assets.assets", "Assets")]
 _ADMINISTRATORS = [
     ("dashboard.dashboard", "Dashboard"),
     ("assets.assets", "Assets"),
+    ("keys.keys", "Signing keys"),
     ("people.people", "People"),
     ("groups.groups", "Groups"),
     ("attributes.attributes", "Attributes"),

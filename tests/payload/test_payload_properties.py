@@ -11,7 +11,7 @@ from payload_people import ATTRIBUTES, PARAMS, person
 from mintmark.payload import Problem, TemplateError, check, compile, render
 
 QUICK = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-LONG = settings(max_examples=3_000, deadline=None, suppress_health_check=list(HealthCheck))
+LONG = settings(max_examples=1_500, deadline=None, suppress_health_check=list(HealthCheck))
 
 # Templates that are fine, built from a grammar
 

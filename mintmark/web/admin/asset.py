@@ -6,18 +6,21 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from mintmark.assets import former, listing, save, seen
+from mintmark.assets.prepare import Prepared
+from mintmark.assets.signing import Source, sources_of
 from mintmark.counts import reading
 from mintmark.errors import NotFound
 from mintmark.examine import Finding, warnings_of
 from mintmark.examine.findings import Failure, about_asset
-from mintmark.models import Asset, Person, Secret, Site, db, writing
+from mintmark.models import Asset, Person, Revision, db, writing
 from mintmark.readers import readers_in_words
 from mintmark.records.lately import lately
 from mintmark.web import get_mint
 from mintmark.web.admin.one_asset import get_asset, look_again
+from mintmark.web.admin.relying_party import needs_of
 from mintmark.web.csrf import check_csrf
 from mintmark.web.occasion import occasion
-from mintmark.web.rights import may_administer
+from mintmark.web.rights import may_administer, see_right
 
 bp = Blueprint("asset", __name__, url_prefix="/admin/assets/<asset_id>")
 _SHARED = "has the same secret as another asset: a token for one is good for the other"
@@ -27,26 +30,32 @@ _SHARED = "has the same secret as another asset: a token for one is good for the
 def asset(asset_id: str) -> str:
     """Show an asset."""
     mint, kept = get_mint(), get_asset(asset_id)
+    now, url = mint.clock(), mint.settings.site_url
     row = listing.rows(Asset.id == kept.id)[0]
     revision = save.current_revision(kept)
-    secret = db.session.get_one(Secret, revision.secret_id)
-    warnings = _warnings(kept, revision.definition, secret)
+    (source,) = sources_of(db.session(), [revision])
+    prepared = mint.prepare(kept.id, kept.revision)
+    warnings = _warnings(prepared, revision, source)
+    definition, needs = revision.definition, None
+    if may_administer():
+        needs = needs_of(kept, definition, source, prepared.template, now=now, url=url)
     return render_template(
         "admin/asset.html",
         asset=kept,
-        definition=revision.definition,
+        definition=definition,
+        needs=needs,
         revision=revision,
         saved_by=db.session.get(Person, revision.actor),
-        secret=secret,
-        url=f"{mint.settings.site_url}/{kept.path}",
+        secret=source.secret_at(now),
+        url=f"{url}/{kept.path}",
         readers=readers_in_words(row.access, row.group_names),
         editors=sorted(row.group_names[group_id] for group_id in row.access["editors"]),
         warnings=warnings,
         findings=kept.findings or [],
         may_see_findings=may_administer() or all(each.code != "sensitive_attribute" for each in warnings),
-        span=reading.month_of(kept.id, now=mint.clock()),
+        span=reading.month_of(kept.id, now=now),
         counted_up_to=reading.counted_up_to(),
-        former=former.of_asset(kept.id, now=mint.clock()),
+        former=former.of_asset(kept.id, now=now),
         lately=_shown_lately(kept.id),
     )
 
@@ -57,6 +66,7 @@ def switch_asset(asset_id: str) -> ResponseReturnValue:
     check_csrf()
     is_live = request.form.get("live") == "on"
     with writing():
+        see_right()
         kept = save.lock_asset(asset_id)
         definition = {**save.current_revision(kept).definition, "live": is_live}
         changed = save.revise(kept, definition, None, sealer=get_mint().settings.sealer, by=occasion())
@@ -80,6 +90,7 @@ def mark_seen(asset_id: str) -> ResponseReturnValue:
     check_csrf()
     number = request.form.get("revision", "")
     with writing():
+        see_right()
         kept = save.lock_asset(asset_id)
         if not (number.isascii() and number.isdecimal() and len(number) < 10 and 0 < int(number) <= kept.revision):
             raise NotFound("There is no such revision of this asset. Load its page again.")
@@ -88,13 +99,12 @@ def mark_seen(asset_id: str) -> ResponseReturnValue:
     return redirect(url_for("asset.asset", asset_id=asset_id), 303)
 
 
-def _warnings(kept: Asset, definition: dict[str, Any], secret: Secret) -> list[Finding]:
+def _warnings(prepared: Prepared, revision: Revision, source: Source) -> list[Finding]:
     """Return what is worth a warning now; what nobody can mend by waiting comes first."""
-    attributes_revision = db.session.get_one(Site, 1).attributes_revision
-    prepared = get_mint().prepared.get(kept.id, kept.revision, attributes_revision)
-    found = warnings_of(definition, secret, prepared.template)
-    if not may_administer():  # Where others keep their assets is not an editor's to know.
+    found = warnings_of(revision, source, prepared.template, now=get_mint().clock())
+    if not may_administer():  # Where others keep their assets is not an editor's to know, nor what there is of keys.
         found = [Finding(each.code, _SHARED) if each.code == "shared_secret" else each for each in found]
+        found = [each for each in found if each.code != "key_runs_out"]
     return [about_asset(prepared.fault), *found] if prepared.fault else found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from mintmark.assets.definition import DEFAULTS, read_definition
 from mintmark.errors import FieldError, InvalidFields
 from mintmark.fields import identifier_key, read_text
+from mintmark.keys.rings import Choice
 from mintmark.web.admin.entered_text import (
     headers_text,
     json_text,
@@ -33,6 +34,7 @@ PLACES = {
     "readers": ("readers", "reader_groups", "reader_names"),
     "editors": ("editor_groups", "editor_names"),
     "algorithm": ("algorithm",),
+    "signing_key": ("signing_key",),
     "headers": ("headers",),
     "backdate": ("backdate",),
     "claims": ("claims",),
@@ -53,6 +55,7 @@ LABELS = {
     "editor_groups": "Groups that may edit it",
     "editor_names": "Groups that may edit it",
     "algorithm": "Algorithm",
+    "signing_key": "Signing key",
     "headers": "Headers",
     "backdate": "Backdate in seconds",
     "claims": "Claims of the site",
@@ -77,7 +80,10 @@ def typed_values(only: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def values_of(definition: Mapping[str, Any], group_names: Mapping[str, str]) -> dict[str, Any]:
-    """Return a definition as the form shows it. `group_names` is id → name; a group that is gone is left out."""
+    """Return a definition as the form shows it. `group_names` is id → name; a group that is gone is left out.
+
+    Its signing key is not chosen again on the form: there stands the id of the ring.
+    """
     lifetime, answer = definition["lifetime"], {**_JSON_ANSWER, **definition["answer"]}
     readers = [] if definition["readers"] == "everyone" else definition["readers"]
     listed = {
@@ -91,6 +97,7 @@ def values_of(definition: Mapping[str, Any], group_names: Mapping[str, str]) -> 
         "lifetime": "" if lifetime is None else str(lifetime),
         "endless": lifetime is None,
         "readers": "everyone" if definition["readers"] == "everyone" else "groups",
+        "signing_key": definition.get("signing_key") or "",
         "headers": headers_text(definition["headers"]),
         "backdate": str(definition["backdate"]),
         "claims": [name for name, is_on in definition["claims"].items() if is_on],
@@ -123,11 +130,19 @@ def _sent(name: str, text: str) -> str:
 
 
 def read_entered(
-    values: Mapping[str, Any], *, group_ids: Mapping[str, str], attributes: Mapping[str, str]
+    values: Mapping[str, Any],
+    *,
+    group_ids: Mapping[str, str],
+    attributes: Mapping[str, str],
+    keys: Mapping[str, Choice],
 ) -> dict[str, Any]:
-    """Return the checked definition; `group_ids` is name key → id. Raises InvalidFields, by fields of the form."""
+    """Return the checked definition; `group_ids` is name key → id, `keys` what `signing_key` may be and names.
+
+    Raises InvalidFields, by fields of the form.
+    """
     problems = Problems()
     entered: dict[str, Any] = {name: values[name] for name in PLACES if name in values}
+    entered["signing_key"] = values["signing_key"] or None
     entered["claims"] = {name: name in values["claims"] for name in DEFAULTS["claims"]}
     entered["origins"] = lines_of(values["origins"])
     entered["backdate"] = read_number(values["backdate"])
@@ -146,7 +161,7 @@ def read_entered(
             entered[field] = read()
     try:
         definition = read_definition(
-            entered, group_ids={each: each for each in group_ids.values()}, attributes=attributes
+            entered, group_ids={each: each for each in group_ids.values()}, attributes=attributes, keys=keys
         )
     except InvalidFields as error:
         for field, words in error.problems:

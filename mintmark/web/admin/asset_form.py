@@ -15,10 +15,11 @@ from mintmark.assets import revisions, save
 from mintmark.assets.anew import read_anew
 from mintmark.assets.definition import DEFAULTS
 from mintmark.errors import FieldError, InvalidFields, SealError
+from mintmark.keys.rings import Choice
 from mintmark.models import Asset, Revision, writing
 from mintmark.paths import is_path
 from mintmark.web import get_mint
-from mintmark.web.admin import secret_entered
+from mintmark.web.admin import key_chosen, new_entered, secret_entered
 from mintmark.web.admin.asset_conflict import differing
 from mintmark.web.admin.asset_entered import (
     EDITORS_FIELDS,
@@ -29,11 +30,12 @@ from mintmark.web.admin.asset_entered import (
     typed_values,
     values_of,
 )
+from mintmark.web.admin.key_sharing import at_template
 from mintmark.web.admin.one_asset import SavedMeanwhile, get_asset, lock_as_seen, look_again
-from mintmark.web.admin.secret_entered import new_secret_values, read_secret_entered, typed_secret_values
+from mintmark.web.admin.secret_entered import new_secret_values, typed_secret_values
 from mintmark.web.admin.template_check import look_at, problems_of
 from mintmark.web.csrf import check_csrf
-from mintmark.web.forms import Form, Problems, shown
+from mintmark.web.forms import Form, shown
 from mintmark.web.occasion import occasion
 from mintmark.web.rights import NotAllowed, may_administer, see_right
 
@@ -43,7 +45,7 @@ FIRST_TEMPLATE = """{
   "name": "{{ user.display_name }}",
   "email": "{{ user.email | omit }}"
 }"""
-_NOT_EDITED = ("path", "live")  # These have acts of their own.
+_NOT_EDITED = ("path", "live", "signing_key")  # These have acts of their own.
 
 
 @bp.get("/new")
@@ -51,27 +53,31 @@ def draft() -> ResponseReturnValue:
     """Show the form of an asset to be made: good as it stands, but for path and name."""
     under = request.args.get("under", "")
     first = {**DEFAULTS, "path": f"{under}/" if is_path(under) else "", "name": "", "template": FIRST_TEMPLATE}
-    return _page(Form(values_of(first, groups.names_by_id()) | new_secret_values()))
+    values = values_of(first, groups.names_by_id()) | new_entered.new_key_values() | new_secret_values()
+    return _page(Form(values))
 
 
 @bp.post("/new")
 def create_asset() -> ResponseReturnValue:
     """Make an asset as revision 1, and show what it gives; or only look at the template."""
     check_csrf()
-    values = typed_values() | typed_secret_values()
+    now = get_mint().clock()
+    values = typed_values() | new_entered.typed_key_values() | typed_secret_values()
+    values = new_entered.with_algorithm_of_key(values, now)
     if _is_check():
         return _page(Form(values), is_checked=True)
     try:
-        definition, secret = _read_new(values)
+        new = new_entered.read_new(values, now)
         with writing():
-            asset = save.create(definition, secret, sealer=get_mint().settings.sealer, by=occasion())
+            see_right()
+            asset = new.save(sealer=get_mint().settings.sealer, by=occasion())
             asset_id, path = asset.id, asset.path
     except (InvalidFields, FieldError) as error:
         return _page(Form.refused(values, error), 422)
     except IntegrityError:
         return _page(Form.refused(values, _group_gone()), 409)
     look_again(asset_id)
-    flash("Saved as revision 1.")
+    flash("Saved as revision 1." + (" What the relying party needs stands on its overview." if new.key else ""))
     return redirect(url_for("preview.preview", path=path), 303)
 
 
@@ -88,8 +94,7 @@ def revise_asset(asset_id: str) -> ResponseReturnValue:
     check_csrf()
     asset = get_asset(asset_id)
     before, seen, is_admin = save.current_revision(asset), request.form.get("revision", ""), may_administer()
-    values = as_stored(typed_values(only=() if is_admin else EDITORS_FIELDS), _values_now(before))
-    values = {name: value for name, value in values.items() if name not in _NOT_EDITED}
+    values = _typed_now(before, is_admin=is_admin)
     if _is_check():
         return _page(Form(values), asset=asset, revision=seen, is_checked=True)
     try:
@@ -118,27 +123,19 @@ def _is_check() -> bool:
     return request.form.get("act") == "check"
 
 
-def _read_new(values: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-    """Return definition and secret. Raises InvalidFields with what is wrong with either."""
-    problems, definition, secret = Problems(), {}, None
-    with problems.of():
-        definition = _read_definition(values)
-    with problems.of():
-        secret = read_secret_entered(values, values["algorithm"])
-    problems.see()
-    return definition, secret
-
-
-def _read_definition(values: dict[str, Any]) -> dict[str, Any]:
-    return read_entered(values, group_ids=groups.ids_by_key(), attributes=attributes.declared())
-
-
 def _read_revised(values: dict[str, Any], before: Revision) -> dict[str, Any]:
     """Return the definition to be saved: of an editor only name and template are taken."""
     kept = before.definition
-    if may_administer():
-        return _read_definition({**values, **{name: kept[name] for name in _NOT_EDITED}})
-    return read_anew({**kept, **{name: values[name] for name in EDITORS_FIELDS}})
+    if not may_administer():
+        return read_anew({**kept, **{name: values[name] for name in EDITORS_FIELDS}}, key_stays=True)
+    ring = kept.get("signing_key") or ""
+    fixed = {**{name: kept.get(name) for name in _not_edited(before)}, "signing_key": ring}
+    return read_entered(
+        {**values, **fixed},
+        group_ids=groups.ids_by_key(),
+        attributes=attributes.declared(),
+        keys={ring: Choice(ring, kept["algorithm"])},
+    )
 
 
 def _save(asset_id: str, seen: str, definition: dict[str, Any], *, is_admin: bool) -> tuple[int, list[str]]:
@@ -162,7 +159,7 @@ def _revise(asset: Asset, definition: dict[str, Any], *, by_editor: bool) -> lis
         raise FieldError(words, "algorithm") from None
     except FieldError as error:
         if error.field != "secret":
-            raise
+            raise at_template(error) from None
         raise FieldError(f"does not go with the present secret, which {error}", "algorithm") from None
 
 
@@ -173,12 +170,28 @@ def _conflict(asset_id: str, values: dict[str, Any], seen: str) -> ResponseRetur
     if str(now.number) == seen:
         return _page(Form.refused(values, _group_gone()), 409, asset=asset, revision=seen)
     values_now = _values_now(now)
+    if "algorithm" in values_now:  # Which of them there is to choose from follows from what signs now.
+        values = {"algorithm": values_now["algorithm"], **values}
+    values = {name: value for name, value in values.items() if name not in _not_edited(now)}
     found = list(differing(values_now, values, names))
     if not found:
         flash(f"Nothing was changed: this is how it stands since revision {now.number}.")
         return redirect(url_for("asset.asset", asset_id=asset_id), 303)
     more = {"saved": revisions.get_saved(asset, now.number), "differences": found, "now": values_now}
     return _page(Form(values), 409, "admin/asset_conflict.html", asset=asset, revision=now.number, **more)
+
+
+def _typed_now(before: Revision, *, is_admin: bool) -> dict[str, Any]:
+    """Return what was typed into the fields that may be edited; the form of a signing key has no algorithm."""
+    values = as_stored(typed_values(only=() if is_admin else EDITORS_FIELDS), _values_now(before))
+    if is_admin and "algorithm" not in request.form:
+        values["algorithm"] = before.definition["algorithm"]
+    return {name: value for name, value in values.items() if name not in _not_edited(before)}
+
+
+def _not_edited(revision: Revision) -> tuple[str, ...]:
+    """A signing key has one algorithm; a secret is good for others."""
+    return (*_NOT_EDITED, "algorithm") if revision.definition.get("signing_key") else _NOT_EDITED
 
 
 def _group_gone() -> FieldError:
@@ -207,6 +220,11 @@ def _page(
     faults = problems_of(form.values["template"], params or "")
     if "template" in form.problems and faults:
         form.problems["template"] = f"has {len(faults)} problem{'s' if len(faults) > 1 else ''}, listed beneath it"
-    labels = {name: label for name, label in (LABELS | secret_entered.LABELS).items() if name in form.values}
+    labels = LABELS | secret_entered.LABELS | {"key_id": "Key id"}
+    labels = {name: label for name, label in labels.items() if name in form.values}
     more |= {"labels": labels, "asset": asset, "boxes": boxes, "params": params, "faults": faults}
+    if asset is None:
+        more["keys"] = key_chosen.choices(get_mint().clock())
+    elif may_administer() and asset.ring_id is not None:
+        more["fixed_algorithm"] = save.current_revision(asset).definition["algorithm"]
     return shown(page, form, status, **more)

@@ -1,7 +1,7 @@
 """Moving an asset to another path, ending a path that it left, and copying an asset.
 
-A copy with the very same secret makes a token for the one good for the other, so that this
-choice asks for the password where the sign-in is a while ago (ASVS 7.5.3).
+A copy with the very same secret makes a token for the one good for the other, so that this choice,
+and each that has to do with signing keys, asks for the password where the sign-in is a while ago (ASVS 7.5.3).
 """
 
 import re
@@ -18,11 +18,13 @@ from mintmark.fields import read_choice, read_text, read_whole
 from mintmark.models import Asset, writing
 from mintmark.paths import is_path
 from mintmark.web import freshness, get_mint
+from mintmark.web.admin.key_chosen import Chosen, new_key_values, read_key_chosen
 from mintmark.web.admin.one_asset import get_asset, look_again
 from mintmark.web.admin.secret_entered import LABELS, new_secret_values, read_secret_entered, typed_secret_values
 from mintmark.web.csrf import check_csrf
 from mintmark.web.forms import Form, Problems, shown, typed
 from mintmark.web.occasion import occasion
+from mintmark.web.rights import see_right
 
 bp = Blueprint("asset_moves", __name__, url_prefix="/admin/assets/<asset_id>")
 NEW, SAME = "new", "same"
@@ -47,6 +49,7 @@ def move_asset(asset_id: str) -> ResponseReturnValue:
     try:
         problems.see()
         with writing():
+            see_right()
             asset = save.lock_asset(asset_id)
             left = asset.path
             moves.move(asset, path, days=days, sealer=get_mint().settings.sealer, by=occasion())
@@ -64,6 +67,7 @@ def end_former_path(asset_id: str) -> ResponseReturnValue:
     check_csrf()
     path = request.form.get("path", "")
     with writing():
+        see_right()
         asset = save.lock_asset(asset_id)
         if not is_path(path) or not moves.end_former_path(asset, path, by=occasion()):
             raise NotFound("This path does not answer for the asset. It may have been ended already.")
@@ -75,7 +79,8 @@ def end_former_path(asset_id: str) -> ResponseReturnValue:
 def copy_form(asset_id: str) -> ResponseReturnValue:
     """Show the form for a copy."""
     asset = get_asset(asset_id)
-    values = {"path": "", "name": asset.name, "kept": NEW, **new_secret_values()}
+    values = {"path": "", "name": asset.name, "kept": NEW}
+    values |= {"key_id": "", "audience": ""} if asset.ring_id else new_secret_values()
     return _copy_page(asset, Form(values), 200)
 
 
@@ -83,37 +88,79 @@ def copy_form(asset_id: str) -> ResponseReturnValue:
 def copy_asset(asset_id: str) -> ResponseReturnValue:
     """Make an asset like this one at another path."""
     check_csrf()
-    values = {**typed("path", "name", "kept"), **typed_secret_values()}
+    asset, problems = get_asset(asset_id), Problems()
+    typed_too = typed("key_id", "audience") if asset.ring_id else typed_secret_values()
+    values = {**typed("path", "name", "kept"), **typed_too}
     try:
-        path, name, secret = _read_copy(get_asset(asset_id), values)
-        with writing():
-            asset = save.lock_asset(asset_id)
-            copied = moves.copy(asset, path, name, secret, sealer=get_mint().settings.sealer, by=occasion())
-            copied_id = copied.id
+        path, name = _read_copy(values, problems)
+        more = _read_key(asset, values, problems) if asset.ring_id else _read_secret(asset, values, problems)
+        copied_id = _copy(asset_id, path, name, **more)
     except (FieldError, InvalidFields) as error:
-        return _copy_page(get_asset(asset_id), Form.refused(values, error), 422)
+        return _copy_page(get_asset(asset_id), Form.refused(values, _at_audience(error)), 422)
     look_again(copied_id)
     flash(f"Copied to /{path}.")
     return redirect(url_for("asset.asset", asset_id=copied_id), 303)
 
 
-def _read_copy(asset: Asset, values: dict[str, Any]) -> tuple[str, str, SecretValue | None]:
-    """Return path, name and secret of a copy; no secret is the same one. Raises InvalidFields."""
-    problems, secret = Problems(), None
-    algorithm = save.current_revision(asset).definition["algorithm"]
+def _copy(
+    asset_id: str,
+    path: str,
+    name: str,
+    secret: SecretValue | None = None,
+    key: Chosen | None = None,
+    audience: str = "",
+) -> str:
+    """Make the copy, and its key where that is new; return its id."""
+    sealer, by = get_mint().settings.sealer, occasion()
+    with writing():
+        see_right()
+        asset = save.lock_asset(asset_id)
+        made = key.take(sealer=sealer, by=by) if key is not None else None
+        return moves.copy(asset, path, name, secret, sealer=sealer, by=by, key=made, audience=audience).id
+
+
+def _read_copy(values: dict[str, Any], problems: Problems) -> tuple[str, str]:
+    """Return path and name of a copy; what is wrong is noted."""
+    path = name = ""
     with problems.of("path"):
         path = read_asset_path(values["path"])
     with problems.of("name"):
         name = read_text(values["name"], "name")
     with problems.of("kept"):
-        kept = read_choice(values["kept"], "kept", (NEW, SAME))
-        if kept == SAME:
-            freshness.confirm(problems)
-        else:
-            with problems.of():
-                secret = read_secret_entered(values, algorithm)
+        read_choice(values["kept"], "kept", (NEW, SAME))
+    return path, name
+
+
+def _read_secret(asset: Asset, values: dict[str, Any], problems: Problems) -> dict[str, Any]:
+    """Return the secret of a copy; none is the same one. Raises InvalidFields."""
+    secret = None
+    if values["kept"] == SAME:
+        freshness.confirm(problems)
+    else:
+        with problems.of():
+            secret = read_secret_entered(values, save.current_revision(asset).definition["algorithm"])
     problems.see()
-    return path, name, secret
+    return {"secret": secret}
+
+
+def _read_key(asset: Asset, values: dict[str, Any], problems: Problems) -> dict[str, Any]:
+    """Return the new key of a copy, or the `aud` with which it shares the same one. Raises InvalidFields."""
+    freshness.confirm(problems)
+    if values["kept"] == SAME:
+        audience = values["audience"].strip()
+        with problems.of("audience"):
+            read_text(audience, "audience", longest=255)
+        problems.see()
+        return {"audience": audience}
+    algorithm = save.current_revision(asset).definition["algorithm"]
+    own = {**new_key_values(), "key_algorithm": algorithm, "key_id": values["key_id"]}
+    return {"key": read_key_chosen(own, problems)}
+
+
+def _at_audience(error: FieldError | InvalidFields) -> FieldError | InvalidFields:
+    """Say at the `aud` of the copy why it cannot share the key."""
+    is_key = isinstance(error, FieldError) and error.field == "signing_key"
+    return FieldError(f"does not do: the signing key {error}", "audience") if is_key else error
 
 
 def _read_days(text: str) -> int:
@@ -142,4 +189,7 @@ def _move_page(asset: Asset, form: Form, status: int) -> ResponseReturnValue:
 
 
 def _copy_page(asset: Asset, form: Form, status: int) -> ResponseReturnValue:
-    return shown("admin/asset_copy.html", form, status, asset=asset, labels=LABELS | {"kept": "Secret of the copy"})
+    labels = {"kept": "Key of the copy", "key_id": "Key id", "audience": "Audience of the copy"}
+    if not asset.ring_id:
+        labels = LABELS | {"kept": "Secret of the copy"}
+    return shown("admin/asset_copy.html", form, status, asset=asset, labels=labels)

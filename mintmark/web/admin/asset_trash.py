@@ -12,10 +12,12 @@ from mintmark.assets.definition import read_asset_path
 from mintmark.errors import FieldError, InvalidFields
 from mintmark.models import Asset, writing
 from mintmark.web import freshness, get_mint
+from mintmark.web.admin.key_chosen import Chosen, new_key_values, read_key_chosen
 from mintmark.web.admin.one_asset import get_asset, look_again
 from mintmark.web.csrf import check_csrf
 from mintmark.web.forms import Form, Problems, shown, typed
 from mintmark.web.occasion import occasion
+from mintmark.web.rights import see_right
 
 bp = Blueprint("asset_trash", __name__, url_prefix="/admin/assets/<asset_id>/trash")
 
@@ -24,7 +26,7 @@ bp = Blueprint("asset_trash", __name__, url_prefix="/admin/assets/<asset_id>/tra
 def form(asset_id: str) -> ResponseReturnValue:
     """Show what the trash is, and what can be done there."""
     asset = get_asset(asset_id, is_trashed=None)
-    return _page(asset, Form({"path": asset.path, "confirmed_path": ""}), 200)
+    return _page(asset, Form({"path": asset.path, "kept": "same", "key_id": "", "confirmed_path": ""}), 200)
 
 
 @bp.post("")
@@ -32,6 +34,7 @@ def trash_asset(asset_id: str) -> ResponseReturnValue:
     """Move the asset to the trash."""
     check_csrf()
     with writing():
+        see_right()
         trash.trash(save.lock_asset(asset_id), by=occasion())
     flash("The asset is in the trash. Its path answers 404.")
     return redirect(url_for("asset_trash.form", asset_id=asset_id), 303)
@@ -41,13 +44,16 @@ def trash_asset(asset_id: str) -> ResponseReturnValue:
 def restore_asset(asset_id: str) -> ResponseReturnValue:
     """Take the asset out of the trash, to its old path or another one."""
     check_csrf()
-    values = {**typed("path"), "confirmed_path": ""}
+    values = {**typed("path", "kept", "key_id"), "confirmed_path": ""}
+    sealer, by = get_mint().settings.sealer, occasion()
     try:
-        path = read_asset_path(values["path"])
+        path, own = _read_restore(get_asset(asset_id, is_trashed=True), values)
         with writing():
+            see_right()
             asset = save.lock_asset(asset_id, is_trashed=True)
-            problems = trash.restore(asset, path, sealer=get_mint().settings.sealer, by=occasion())
-    except FieldError as error:
+            key = own.take(sealer=sealer, by=by) if own is not None else None
+            problems = trash.restore(asset, path, sealer=sealer, by=by, key=key)
+    except (FieldError, InvalidFields) as error:
         return _page(get_asset(asset_id, is_trashed=True), Form.refused(values, error), 422)
     look_again(asset_id)
     if not problems:
@@ -58,12 +64,26 @@ def restore_asset(asset_id: str) -> ResponseReturnValue:
     return redirect(url_for("asset_form.form", asset_id=asset_id), 303)
 
 
+def _read_restore(asset: Asset, values: dict[str, str]) -> tuple[str, Chosen | None]:
+    """Return the path, and the key of its own that the asset comes back with, if any. Raises InvalidFields."""
+    problems, path, own = Problems(), "", None
+    with problems.of("path"):
+        path = read_asset_path(values["path"])
+    if asset.ring_id is not None and values["kept"] == "new":
+        freshness.confirm(problems)
+        algorithm = save.current_revision(asset).definition["algorithm"]
+        made = {**new_key_values(), "key_algorithm": algorithm, "key_id": values["key_id"]}
+        own = read_key_chosen(made, problems)
+    problems.see()
+    return path, own
+
+
 @bp.post("/purge")
 def purge_asset(asset_id: str) -> ResponseReturnValue:
     """Take the asset away for good."""
     check_csrf()
     asset, problems = get_asset(asset_id, is_trashed=True), Problems()
-    values = {"path": asset.path, **typed("confirmed_path")}
+    values = {"path": asset.path, "kept": "same", "key_id": "", **typed("confirmed_path")}
     if values["confirmed_path"].strip().removeprefix("/") != asset.path:
         problems.add("confirmed_path", f"is not `{asset.path}`, the path of this asset; type that")
     freshness.confirm(problems)
@@ -72,12 +92,13 @@ def purge_asset(asset_id: str) -> ResponseReturnValue:
     except InvalidFields as error:
         return _page(get_asset(asset_id, is_trashed=True), Form.refused(values, error), 422)
     with writing():
+        see_right()
         trash.purge(save.lock_asset(asset_id, is_trashed=True), by=occasion())
     flash("The asset was taken away for good.")
     return redirect(url_for("assets.assets", show="trash"), 303)
 
 
 def _page(asset: Asset, form: Form, status: int) -> ResponseReturnValue:
-    is_purge = bool({"confirmed_path", freshness.FIELD} & set(form.problems))
+    is_purge = "confirmed_path" in form.problems or (freshness.FIELD in form.problems and form.values["kept"] != "new")
     holder = save.find_asset(asset.path) if asset.trashed_at is not None else None
     return shown("admin/asset_trash.html", form, status, asset=asset, holder=holder, is_purge=is_purge)

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from mintmark.assets import attention
 from mintmark.counts import catch_up, reading
 from mintmark.errors import Busy
+from mintmark.keys.running_out import running_out
 from mintmark.models import Asset, db
 from mintmark.records.failures import recent_failures
 from mintmark.web import get_mint
@@ -22,6 +23,7 @@ ATTENTION = {
     "endless": ("asset gives tokens that never expire", "assets give tokens that never expire"),
     "off": ("asset is switched off", "assets are switched off"),
 }
+_MOST_KEYS = 10  # of those that run out; all of them are in the list of keys.
 _WORDS = {"day": "Last 24 hours", "week": "Last 7 days", "month": "Last 30 days"}
 _EACH = {3600: "hour", 21600: "six hours", 86400: "day"}
 
@@ -49,6 +51,8 @@ def dashboard() -> str:
         failures=recent_failures(now=now),
         to_see=[(kind, amounts[kind], words) for kind, words in ATTENTION.items() if amounts[kind]],
         most=attention.MOST,
+        keys_running_out=running_out(now=now),
+        most_keys=_MOST_KEYS,
         counted_up_to=reading.counted_up_to(),
         is_more=is_more,
     )

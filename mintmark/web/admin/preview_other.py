@@ -13,9 +13,9 @@ from sqlalchemy import select
 from mintmark import log, people, search
 from mintmark.assets.prepare import Prepared
 from mintmark.claims_shown import as_json, rows_of
+from mintmark.drafts import make_sample
 from mintmark.errors import CannotIssue, InvalidFields
 from mintmark.examine.findings import Failure
-from mintmark.issue import make_sample
 from mintmark.models import Asset, Person, db, writing
 from mintmark.payload import Source
 from mintmark.readers import Reader, may_fetch
@@ -73,7 +73,7 @@ def _look(asset: Prepared, reader: Reader, given: dict[str, str]) -> dict[str, A
     by, site_url = occasion(), get_mint().settings.site_url
     about: dict[str, Any] = {"person": reader.id, "asset": asset.id, "revision": asset.revision}
     try:
-        claims = make_sample(asset, reader, given, by.now, site_url, sources)
+        claims = make_sample(asset, reader, given, by.now, site_url, sources).claims
     except CannotIssue as error:
         detail = {"path": asset.path, **error.detail}
         with writing():

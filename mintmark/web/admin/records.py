@@ -19,7 +19,7 @@ from mintmark.web.occasion import occasion
 from mintmark.web.slow_answers import Turn
 
 bp = Blueprint("records", __name__, url_prefix="/admin/log")
-FIELDS = "event outcome person asset actor address code request since until".split()
+FIELDS = "event outcome person asset actor address code kid request since until".split()
 
 
 @bp.get("")
@@ -59,9 +59,14 @@ def record(row_id: int) -> str:
     """Show one row, with the whole diagnosis."""
     row = get_record(row_id)
     names: Names = names_of([row])
-    facts = facts_of(detail_of(row))
     return render_template(
-        "admin/record.html", row=row, names=names, facts=facts, meaning=log.EVENTS.get(row.event), words_of=words_of
+        "admin/record.html",
+        row=row,
+        names=names,
+        facts=facts_of(detail_of(row)),
+        meaning=log.EVENTS.get(row.event),
+        code_words=log.CODES.get(row.code or ""),
+        words_of=words_of,
     )
 
 

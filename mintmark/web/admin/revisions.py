@@ -5,6 +5,7 @@ meanwhile, nothing is saved over theirs unseen (409).
 """
 
 import re
+from dataclasses import replace
 
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,11 +13,13 @@ from sqlalchemy.exc import IntegrityError
 
 from mintmark import groups
 from mintmark.assets import revisions as kept
-from mintmark.assets.differences import difference
-from mintmark.assets.in_words import in_words, label_of, visible
+from mintmark.assets.differences import Difference, difference
+from mintmark.assets.in_words import NEXT_SECRET, in_words, label_of, visible
 from mintmark.errors import FieldError, InvalidFields
+from mintmark.keys import rings
 from mintmark.models import Asset, Revision, writing
 from mintmark.web import get_mint
+from mintmark.web.admin.key_sharing import at_template
 from mintmark.web.admin.one_asset import SavedMeanwhile, get_asset, lock_as_seen, look_again
 from mintmark.web.csrf import check_csrf
 from mintmark.web.forms import Form, shown
@@ -25,6 +28,8 @@ from mintmark.web.rights import may_administer, see_right
 
 bp = Blueprint("revisions", __name__, url_prefix="/admin/assets/<asset_id>/revisions")
 _NUMBER = "<int(max=999999999):number>"
+_WHAT_SIGNS = ("signing_key", NEXT_SECRET)
+_TO_EDITORS = {"before": "not shown", "after": "changed; administrators see what signs"}
 
 
 @bp.get("")
@@ -51,7 +56,8 @@ def bring_back(asset_id: str, number: int) -> ResponseReturnValue:
     try:
         new_number, changed = _bring_back(asset_id, number)
     except (FieldError, InvalidFields) as error:
-        return _page(get_asset(asset_id), number, form=Form.refused({}, error), status=422)
+        refused = at_template(error) if isinstance(error, FieldError) else error
+        return _page(get_asset(asset_id), number, form=Form.refused({}, refused), status=422)
     except (SavedMeanwhile, IntegrityError):
         asset = get_asset(asset_id)
         return _page(asset, number, to=asset.revision, meanwhile=kept.get_saved(asset, asset.revision), status=409)
@@ -81,9 +87,10 @@ def _page(
     status: int = 200,
 ) -> ResponseReturnValue:
     """`to` is the revision that this one is compared with; the one before, where none is given."""
-    saved, names = kept.get_saved(asset, number), groups.names_by_id()
+    saved = kept.get_saved(asset, number)
     other = to if to is not None else number - 1
     base = kept.get_saved(asset, other).revision if other and other != number else None
+    names = _names(saved.revision, base)
     return shown(
         "admin/revision.html",
         form or Form({}),
@@ -91,7 +98,7 @@ def _page(
         asset=asset,
         saved=saved,
         base=base,
-        difference=difference(base, saved.revision, names) if base else None,
+        difference=_difference(base, saved.revision, names) if base else None,
         facts=_facts(saved.revision, names),
         text=visible(saved.revision.definition["template"]),
         meanwhile=meanwhile,
@@ -99,11 +106,27 @@ def _page(
     )
 
 
-def _facts(revision: Revision, group_names: dict[str, str]) -> list[tuple[str, str, str]]:
+def _names(*shown: Revision | None) -> dict[str, str]:
+    """Return the names of all groups, and of the rings of the revisions that are shown, by their ids."""
+    ring_ids = [each.ring_id for each in shown if each is not None and each.ring_id is not None]
+    return groups.names_by_id() | (rings.names(ring_ids, now=get_mint().clock()) if ring_ids else {})
+
+
+def _facts(revision: Revision, names: dict[str, str]) -> list[tuple[str, str, str]]:
     """Return name, label and words of everything but the template and the secret."""
     definition = revision.definition
-    fields = [name for name in definition if name != "template"]
-    return [(name, label_of(name), in_words(name, definition[name], group_names)) for name in fields]
+    left_out = ("template",) if may_administer() else ("template", *_WHAT_SIGNS)
+    fields = [name for name in definition if name not in left_out]
+    return [(name, label_of(name), in_words(name, definition[name], names)) for name in fields]
+
+
+def _difference(before: Revision, after: Revision, names: dict[str, str]) -> Difference:
+    """Say what differs; an editor learns that something else signs, and not what."""
+    found = difference(before, after, names)
+    if may_administer():
+        return found
+    changes = [replace(each, **_TO_EDITORS) if each.name in _WHAT_SIGNS else each for each in found.changes]
+    return replace(found, changes=changes)
 
 
 def _number(text: str | None) -> int | None:

@@ -5,11 +5,12 @@ It is shown while it is not saved, and never afterwards.
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mintmark.assets.secrets import ENCODINGS, SecretValue, read_secret
-from mintmark.fields import read_choice
-from mintmark.tokens import ALGORITHMS
+from mintmark.fields import read_choice, read_text
+from mintmark.tokens import SECRET_ALGORITHMS
 from mintmark.web.forms import typed
 
 LABELS = {"secret": "Secret", "secret_encoding": "How the secret is written"}
@@ -27,8 +28,9 @@ def typed_secret_values() -> dict[str, Any]:
 
 
 def read_secret_entered(values: Mapping[str, Any], algorithm: str) -> SecretValue:
-    """Return the checked secret. Raises FieldError, which never repeats it."""
+    """Return the checked secret, with its `kid` where the form has one. Raises FieldError, which never repeats it."""
     encoding = read_choice(values["secret_encoding"], "secret_encoding", ENCODINGS)
     # What is wrong with the algorithm is said at its own field.
-    known = algorithm if algorithm in ALGORITHMS else ALGORITHMS[0]
-    return read_secret(values["secret"], encoding, algorithm=known, weak=values["secret_weak"])
+    known = algorithm if algorithm in SECRET_ALGORITHMS else SECRET_ALGORITHMS[0]
+    secret = read_secret(values["secret"], encoding, algorithm=known, weak=values["secret_weak"])
+    return replace(secret, kid=read_text(values["kid"], "kid")) if values.get("kid") else secret
