@@ -9,6 +9,7 @@ from typing import Any
 
 from mintmark import payload
 from mintmark.assets.prepare import Prepared, template_fault
+from mintmark.contracts import find_breach
 from mintmark.errors import CannotIssue
 from mintmark.readers import Reader, may_edit
 from mintmark.tokens import Signer, make_jti
@@ -62,7 +63,9 @@ def make_draft(
         claims = payload.render(asset.template, context, sources)
     except payload.TemplateError as error:
         raise template_fault(error, "template_failed") from error
-    return Draft(_add_site_claims(claims, asset.definition, int(now)), signer)
+    claims = _add_site_claims(claims, asset.definition, int(now))
+    _see_contract(asset, claims, signer)
+    return Draft(claims, signer)
 
 
 def make_sample(
@@ -89,6 +92,20 @@ def _signer_of(asset: Prepared, now: float, is_next: bool) -> Signer:
     if following is None:
         raise CannotIssue("key_unusable", "Nothing is staged to follow the present secret or key.")
     return following
+
+
+def _see_contract(asset: Prepared, claims: Mapping[str, Any], signer: Signer) -> None:
+    """What the relying party would refuse is a failure here, with its place, and not a riddle over there."""
+    breach = find_breach(asset.contract, claims, signer.header) if asset.contract else None
+    if breach is None:
+        return
+    assert asset.template is not None  # noqa: S101 — for the type checker: the claims came from it.
+    claim = None if breach.is_header else asset.template.claims.get(breach.claim)
+    place = {"line": claim.line, "column": claim.column} if claim else {}
+    hint = "See the contract on the asset’s page, and change the template, or what this person has."
+    raise CannotIssue(
+        "contract_broken", f"The contract is broken: {breach.words}.", **place, name=breach.place, hint=hint
+    )
 
 
 def _see_size(characters: int) -> None:

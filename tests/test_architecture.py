@@ -86,7 +86,7 @@ def is_within_any(names, library):
 FLOORS = [
     "errors moment",
     "paths fields sealing instance addresses payload unverified encrypted_pem",
-    "config tokens keypairs passwords claims_shown",
+    "config tokens keypairs passwords claims_shown contracts presets matrix",
     "models",
     "log",
     "throttle search",

@@ -4,7 +4,6 @@
 keeps, whole and normal, or raises InvalidFields with every problem at once.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,14 +11,14 @@ from urllib.parse import urlsplit
 
 from mintmark import payload, tokens
 from mintmark.assets.key_field import algorithm_of, check_key, key_reader
-from mintmark.assets.params import PARAM_NAME, PARAM_VALUE
+from mintmark.assets.launch_field import read_launch
+from mintmark.assets.party_fields import check_party, of_preset, read_contract_field, read_preset_field
+from mintmark.assets.request_fields import read_answer, read_params_field
 from mintmark.errors import FieldError, InvalidFields
 from mintmark.fields import (
     identifier_key,
     read_boolean,
-    read_choice,
     read_identifier,
-    read_json,
     read_list,
     read_object,
     read_text,
@@ -29,11 +28,10 @@ from mintmark.keys.rings import Choice
 from mintmark.paths import read_path
 
 MIN_LIFETIME, MAX_LIFETIME, MAX_BACKDATE = 10, 31_536_000, 60
-MAX_PARAMS, MAX_ORIGINS, MAX_GROUPS = 8, 50, 100
+MAX_ORIGINS, MAX_GROUPS = 50, 100
 _HOST = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\]", re.ASCII
 )
-_BESIDE_CHARACTERS = 4_096
 
 DEFAULTS: dict[str, Any] = {
     "algorithm": "HS256",
@@ -47,9 +45,11 @@ DEFAULTS: dict[str, Any] = {
     "origins": [],
     "answer": {"form": "raw", "methods": ["GET"]},
     "params": [],
+    "preset": None,
+    "contract": None,
+    "launch": None,
     "live": True,
 }
-NEEDED = ("path", "name", "template")
 
 
 def read_definition(
@@ -71,9 +71,9 @@ def read_definition(
         "editors": _groups_reader(group_ids, False),
         "signing_key": key_reader(keys),
     }
-    defaults = {**DEFAULTS, "algorithm": algorithm_of(entered.get("signing_key"), keys) or DEFAULTS["algorithm"]}
+    defaults = _defaults(entered, keys)
     for field, read in readers.items():
-        if field not in entered and field in NEEDED:
+        if field not in entered and field not in defaults:
             problems.append((field, "is missing"))
             continue
         try:
@@ -81,14 +81,25 @@ def read_definition(
         except FieldError as error:
             problems.append((field, str(error)))
     problems += _check_together(definition, keys)
+    template = None
     if "template" in definition and "params" in definition:
         params = [param["name"] for param in definition["params"]]
-        problems += [
-            ("template", str(problem)) for problem in payload.check(definition["template"], attributes, params)
-        ]
+        try:
+            template = payload.compile(definition["template"], attributes, params)
+        except payload.TemplateError as error:
+            problems += [("template", str(problem)) for problem in error.problems]
+    problems += check_party(definition, entered.get("ask"), template)
     if problems:
         raise InvalidFields(problems)
     return definition
+
+
+def _defaults(entered: Mapping[str, Any], keys: Mapping[str, Choice]) -> dict[str, Any]:
+    """Return what a field is that nobody entered: what the preset says, else what is usual."""
+    found = {**DEFAULTS, **of_preset(entered)}
+    if (algorithm := algorithm_of(entered.get("signing_key"), keys)) is not None:
+        found["algorithm"] = algorithm
+    return found
 
 
 def read_origin(value: Any) -> str:
@@ -139,65 +150,6 @@ def _origins(value: Any) -> list[str]:
     return origins
 
 
-def _answer(value: Any) -> dict[str, Any]:
-    answer = read_object(value, "answer")
-    form = read_choice(answer.get("form"), "answer", ("raw", "json"))
-    allowed = {"form", "methods"} if form == "raw" else {"form", "field", "beside", "methods"}
-    if unknown := set(answer) - allowed:
-        raise FieldError(f"“{sorted(unknown)[0][:40]}” is no field of an answer in the form {form}", "answer")
-    if form == "raw":
-        if answer.get("methods", ["GET"]) != ["GET"]:
-            raise FieldError("methods of a raw answer are [GET]; other methods need the form json", "answer")
-        return {"form": "raw", "methods": ["GET"]}
-    field = read_text(answer.get("field", "token"), "answer", longest=100)
-    return {
-        "form": "json",
-        "field": field,
-        "beside": _beside(answer.get("beside", {}), field),
-        "methods": _methods(answer),
-    }
-
-
-def _beside(value: Any, field: str) -> dict[str, Any]:
-    beside: dict[str, Any] = read_json(read_object(value, "answer"), "answer")
-    if field in beside:
-        raise FieldError(f"“{field}” is the token’s own field and cannot stand in beside", "answer")
-    if len(json.dumps(beside)) > _BESIDE_CHARACTERS:
-        raise FieldError(f"beside is longer than {_BESIDE_CHARACTERS} characters", "answer")
-    return beside
-
-
-def _methods(answer: Mapping[str, Any]) -> list[str]:
-    methods = read_list(answer.get("methods", ["GET", "POST"]), "answer")
-    if not methods or any(method not in ("GET", "POST") for method in methods):
-        raise FieldError("methods are GET, POST or both", "answer")
-    return sorted(set(methods))
-
-
-def _params(value: Any) -> list[dict[str, Any]]:
-    params = [_param(item) for item in read_list(value, "params", most=MAX_PARAMS)]
-    if len({param["name"] for param in params}) != len(params):
-        raise FieldError("names a parameter twice", "params")
-    return params
-
-
-def _param(value: Any) -> dict[str, Any]:
-    param = read_object(value, "params")
-    name = param.get("name")
-    if not isinstance(name, str) or not PARAM_NAME.fullmatch(name):
-        raise FieldError("each takes a name of letters, digits and “_” that starts with a letter", "params")
-    if unknown := set(param) - {"name", "one_of"}:
-        raise FieldError(f"“{sorted(unknown)[0][:40]}” is no field of a parameter", "params")
-    if "one_of" not in param:
-        return {"name": name}
-    values = read_list(param["one_of"], "params", most=100)
-    if not values or any(not isinstance(item, str) or not PARAM_VALUE.fullmatch(item) for item in values):
-        raise FieldError(
-            f"{name}: one_of takes values of A–Z a–z 0–9 . _ ~ : @ / -, 1 to 200 characters each", "params"
-        )
-    return {"name": name, "one_of": values}
-
-
 def _headers(value: Any) -> dict[str, str]:
     return tokens.read_headers(read_object(value, "headers"))
 
@@ -229,11 +181,14 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "backdate": lambda value: read_whole(value, "backdate", 0, MAX_BACKDATE),
     "claims": _claims,
     "origins": _origins,
-    "answer": _answer,
-    "params": _params,
+    "answer": read_answer,
+    "params": read_params_field,
+    "preset": read_preset_field,
+    "contract": read_contract_field,
+    "launch": read_launch,
     "live": lambda value: read_boolean(value, "live"),
 }
-FIELDS = (*_READERS, "readers", "editors", "signing_key")
+FIELDS = (*_READERS, "readers", "editors", "signing_key", "ask")
 
 
 def _check_together(definition: Mapping[str, Any], keys: Mapping[str, Choice]) -> list[tuple[str, str]]:

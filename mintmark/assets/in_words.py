@@ -30,6 +30,10 @@ LABELS = {
     "origins": "Origins",
     "answer": "Answer",
     "params": "Parameters",
+    "preset": "Relying party",
+    "ask": "Answers to its preset",
+    "contract": "Contract",
+    "launch": "Launch",
     "live": "State",
 }
 

@@ -17,8 +17,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session as OrmSession
 
 from mintmark import payload
+from mintmark.assets.party_fields import contract_of
 from mintmark.assets.signing import Signers, Source, sources_of
-from mintmark.errors import Busy, CannotIssue, KeyUnusable, SealError
+from mintmark.contracts import Contract
+from mintmark.errors import Busy, CannotIssue, FieldError, KeyUnusable, SealError
 from mintmark.log import to_json
 from mintmark.models import Attribute, Revision
 from mintmark.sealing import Sealer
@@ -43,6 +45,7 @@ class Prepared:
     methods: frozenset[str]
     template: payload.Template | None
     signers: Signers | None
+    contract: Contract | None
     log_detail: str
     fault: CannotIssue | None
 
@@ -85,18 +88,21 @@ def load_prepared(engine: Engine, sealer: Sealer, asset_id: str, revision: int) 
 
 def prepare(revision: Revision, source: Source, attributes: dict[str, str], *, sealer: Sealer) -> Prepared:
     """Compile and open; what fails becomes the asset's fault, to be diagnosed when somebody asks for a token."""
-    template, signers, fault = None, None, None
+    template, signers, contract, fault = None, None, None, None
     definition = revision.definition
     try:
         template = payload.compile(
             definition["template"], attributes, [param["name"] for param in definition["params"]]
         )
         signers = source.signers(definition, sealer=sealer)
+        contract = contract_of(definition)
     except payload.TemplateError as error:
         fault = template_fault(error, "template_refused")
     except (SealError, KeyUnusable) as error:
         hint = "See that MINTMARK_SEALING_KEY is the one the secret was sealed with, or enter the secret anew."
         fault = CannotIssue("key_unusable", str(error), hint=hint)
+    except FieldError as error:
+        fault = CannotIssue("contract_unreadable", f"The contract cannot be read: it {error}.")
     readers = definition["readers"]
     return Prepared(
         id=revision.asset_id,
@@ -111,6 +117,7 @@ def prepare(revision: Revision, source: Source, attributes: dict[str, str], *, s
         methods=frozenset(definition["answer"]["methods"]),
         template=template,
         signers=signers,
+        contract=contract,
         log_detail=to_json({"path": definition["path"]}),
         fault=fault,
     )

@@ -31,7 +31,7 @@ _PERSON = (
 )
 _ASSET = (
     "path name algorithm secret next_secret signing_key headers template lifetime backdate claims"
-    " readers editors origins answer params live"
+    " readers editors origins answer params preset ask contract launch live"
 ).split()
 
 

@@ -134,7 +134,6 @@ SECTIONS: dict[str, Section] = {
             "secret": read_secret_field,
             "next_secret": read_next_secret_field,
         },
-        later=frozenset({"preset", "contract", "ask", "launch"}),
     ),
 }
 LATER_SECTIONS = frozenset({"trusted_issuers", "openid_providers"})

@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from mintmark import payload
-from mintmark.assets.definition import MAX_BACKDATE, MAX_LIFETIME, MAX_PARAMS, MIN_LIFETIME
+from mintmark.assets.definition import MAX_BACKDATE, MAX_LIFETIME, MIN_LIFETIME
+from mintmark.assets.request_fields import MAX_PARAMS
 from mintmark.keypairs import RSA_BITS
 from mintmark.keys.life import CACHE_SECONDS, WAIT_SECONDS
 from mintmark.moment import duration_in_words

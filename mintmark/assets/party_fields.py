@@ -1,0 +1,74 @@
+"""The relying party of an asset: the fields `preset`, `ask` and `contract`, and whether the rest goes with them.
+
+A preset brings its contract; without one somebody may write a contract of their own. Of answers to a
+preset that this version does not know nothing is checked: tokens go on, and a warning says so.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mintmark import presets
+from mintmark.contracts import Contract, certain_breaches, read_contract
+from mintmark.errors import FieldError, InvalidFields
+from mintmark.fields import read_object, read_text
+from mintmark.payload import Template
+
+
+def read_preset_field(value: Any) -> str | None:
+    """Return the slug of a preset that there is, or None. Raises FieldError."""
+    if value is None:
+        return None
+    slug = read_text(value, "preset", longest=60)
+    if presets.find_preset(slug) is None:
+        raise FieldError(f"“{slug}” is no preset; there are {', '.join(sorted(presets.all_presets()))}", "preset")
+    return slug
+
+
+def read_contract_field(value: Any) -> dict[str, Any] | None:
+    """Return the JSON of somebody's own contract, checked, or None. Raises FieldError."""
+    return None if value is None else dict(read_contract(value).definition)
+
+
+def of_preset(entered: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that the preset fills in; none where it, or an answer, is not good: that is said elsewhere."""
+    slug, given = entered.get("preset"), entered.get("ask")
+    preset = presets.find_preset(slug) if isinstance(slug, str) else None
+    if preset is None or not isinstance(given, Mapping | None):
+        return {}
+    try:
+        filled = presets.fill(preset, presets.read_answers(preset.questions, given or {}))
+    except InvalidFields:
+        return {}
+    return {field: value for field, value in filled.items() if field not in ("path", "preset", "ask")}
+
+
+def check_party(definition: dict[str, Any], given: Any, template: Template | None) -> Iterator[tuple[str, str]]:
+    """Put the answers into the definition, and yield what is certainly wrong with it for its relying party."""
+    definition["ask"] = None
+    preset = presets.find_preset(definition.get("preset") or "")
+    if preset is not None and definition.get("contract") is not None:
+        yield "contract", "stands beside a preset, which has its own: take one of the two"
+        return
+    if preset is None and given:
+        yield "ask", "takes a preset beside it"
+    try:
+        if preset is not None:
+            answers = presets.read_answers(preset.questions, read_object(given or {}, "ask"))
+            definition["ask"] = answers or None
+        contract = contract_of(definition)
+    except InvalidFields as error:
+        yield from (("ask", f"{name}: {words}") for name, words in error.problems)
+        return
+    except FieldError as error:
+        yield "ask", str(error)
+        return
+    if contract is not None:
+        yield from certain_breaches(contract, definition, template)
+
+
+def contract_of(definition: Mapping[str, Any]) -> Contract | None:
+    """Return the contract that an asset is held to, or None. Raises FieldError where it cannot be read any more."""
+    if definition.get("contract") is not None:
+        return read_contract(definition["contract"])
+    preset = presets.find_preset(definition.get("preset") or "")
+    return None if preset is None else presets.contract_of(preset, definition.get("ask") or {})

@@ -1,0 +1,161 @@
+"""The words of a contract, and what each may be.
+
+A contract is JSON: `algorithms`, `headers` and `claims` (name → rule), `lifetime` (`shortest`, `longest`,
+in seconds), `key` (`bytes` of a shared secret, `bits` of an RSA key). A rule is about one value: `required`,
+`refused`, `type`, `constant`, `one_of`, `longest` (characters of a text, items of a list), `format`, `without`
+(characters that a text may not have), and for what is within: `items`, `members`, `others` (all members that
+are not named).
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from mintmark.contracts.formats import FORMATS
+from mintmark.errors import FieldError
+from mintmark.fields import read_boolean, read_choice, read_json, read_list, read_object, read_text, read_whole
+from mintmark.tokens import ALGORITHMS
+
+TYPES = ("text", "number", "whole", "boolean", "list", "object")
+MAX_CONTRACT_CHARACTERS, MAX_DEPTH, MAX_RULES = 8_192, 6, 100
+_MAX_SECONDS, _MAX_LENGTH, _MAX_ANSWER = 31_536_000, 8_192, 2_000
+Rule = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A checked contract, whole: each part is there, empty where it says nothing."""
+
+    algorithms: tuple[str, ...]
+    headers: Mapping[str, Rule]
+    claims: Mapping[str, Rule]
+    lifetime: Mapping[str, int]
+    key: Mapping[str, int]
+    definition: Mapping[str, Any]
+
+
+def read_contract(value: Any) -> Contract:
+    """Return the contract. Raises FieldError that says where in it what is wrong."""
+    found = read_object(value, "contract")
+    if unknown := set(found) - {"algorithms", "headers", "claims", "lifetime", "key"}:
+        raise _fault(f"“{sorted(unknown)[0][:40]}” is none of algorithms, headers, claims, lifetime, key")
+    if len(json.dumps(read_json(found, "contract", depth=3 * MAX_DEPTH), ensure_ascii=False)) > MAX_CONTRACT_CHARACTERS:
+        raise _fault(f"is longer than {MAX_CONTRACT_CHARACTERS:,} characters")
+    reading = _Reading()
+    contract = Contract(
+        algorithms=tuple(_at("algorithms", lambda: _algorithms(found.get("algorithms", [])))),
+        headers=reading.rules(found.get("headers", {}), "headers", MAX_DEPTH),
+        claims=reading.rules(found.get("claims", {}), "claims", MAX_DEPTH),
+        lifetime=_at("lifetime", lambda: _numbers(found.get("lifetime", {}), ("shortest", "longest"), _MAX_SECONDS)),
+        key=_at("key", lambda: _numbers(found.get("key", {}), ("bytes", "bits"), 16_384)),
+        definition=found,
+    )
+    if contract.lifetime.get("shortest", 0) > contract.lifetime.get("longest", _MAX_SECONDS):
+        raise _fault("lifetime: shortest is more than longest")
+    return contract
+
+
+def with_answers(value: Any, answers: Mapping[str, str]) -> Any:
+    """Return the JSON of a contract in which `{"ask": name}` became what was answered there."""
+    if isinstance(value, dict):
+        if set(value) == {"ask"}:
+            return answers[value["ask"]]
+        return {_named(name, answers): with_answers(each, answers) for name, each in value.items()}
+    if isinstance(value, list):
+        return [with_answers(each, answers) for each in value]
+    return value
+
+
+def _named(name: str, answers: Mapping[str, str]) -> str:
+    """A claim whose very name was asked for stands as `{ask.name}`."""
+    if name.startswith("{ask.") and name.endswith("}"):
+        return answers[name.removeprefix("{ask.").removesuffix("}")]
+    return name
+
+
+class _Reading:
+    """Reads rules, and counts them."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def rules(self, value: Any, where: str, depth: int) -> dict[str, dict[str, Any]]:
+        found = _at(where, lambda: read_object(value, "contract"))
+        return {name: self.rule(rule, f"{where}.{name[:60]}", depth) for name, rule in found.items()}
+
+    def rule(self, value: Any, where: str, depth: int) -> dict[str, Any]:
+        self._count += 1
+        if self._count > MAX_RULES:
+            raise _fault(f"has more than {MAX_RULES} rules")
+        if not depth:
+            raise _fault(f"{where}: is nested too deeply")
+        given = _at(where, lambda: read_object(value, "contract"))
+        rule: dict[str, Any] = {}
+        for word, each in given.items():
+            if word in ("members", "others", "items"):
+                within = self.rules if word == "members" else self.rule
+                rule[word] = within(each, f"{where}.{word}", depth - 1)
+            elif word in _WORDS:
+                rule[word] = _at(f"{where}: {word}", partial(_WORDS[word], each))
+            else:
+                raise _fault(f"{where}: “{word[:40]}” is no word of a contract; there are {', '.join(WORDS)}")
+        _see_fits(rule, where)
+        return rule
+
+
+def _see_fits(rule: Rule, where: str) -> None:
+    """Words that contradict each other are a slip of whoever wrote them."""
+    if rule.get("refused") and len(rule) > 1:
+        raise _fault(f"{where}: refused stands alone")
+    kind = rule.get("type")
+    for word, kinds in {"format": ("text",), "without": ("text",), "longest": ("text", "list"), "items": ("list",),
+                        "members": ("object",), "others": ("object",)}.items():  # fmt: skip
+        if word in rule and kind is not None and kind not in kinds:
+            raise _fault(f"{where}: {word} goes with the type {' or '.join(kinds)}, not with {kind}")
+    if "constant" in rule and "one_of" in rule:
+        raise _fault(f"{where}: constant and one_of do not go together")
+
+
+def _one_of(value: Any) -> list[Any]:
+    found = read_list(value, "contract", most=100)
+    if not found:
+        raise FieldError("is empty", "contract")
+    return [read_json(each, "contract", depth=2) for each in found]
+
+
+_WORDS: dict[str, Callable[[Any], Any]] = {
+    "required": lambda value: read_boolean(value, "contract"),
+    "refused": lambda value: read_boolean(value, "contract"),
+    "type": lambda value: read_choice(value, "contract", TYPES),
+    "constant": lambda value: read_json(value, "contract", depth=4),
+    "one_of": _one_of,
+    "longest": lambda value: read_whole(value, "contract", 0, _MAX_LENGTH),
+    "format": lambda value: read_choice(value, "contract", tuple(FORMATS)),
+    "without": lambda value: read_text(value, "contract", longest=100),
+}
+WORDS = (*_WORDS, "items", "members", "others")
+
+
+def _algorithms(value: Any) -> list[str]:
+    return [read_choice(each, "contract", ALGORITHMS) for each in read_list(value, "contract", most=len(ALGORITHMS))]
+
+
+def _numbers(value: Any, names: tuple[str, ...], most: int) -> dict[str, int]:
+    found = read_object(value, "contract")
+    if unknown := set(found) - set(names):
+        raise FieldError(f"“{sorted(unknown)[0][:40]}” is none of {', '.join(names)}", "contract")
+    return {name: read_whole(number, "contract", 1, most) for name, number in found.items()}
+
+
+def _at(where: str, read: Callable[[], Any]) -> Any:
+    """Let a problem say where in the contract it is."""
+    try:
+        return read()
+    except FieldError as error:
+        raise _fault(f"{where}: {error}") from None
+
+
+def _fault(words: str) -> FieldError:
+    return FieldError(words, "contract")

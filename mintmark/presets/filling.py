@@ -1,0 +1,64 @@
+"""Writing answers into a preset: as literals, so that none can be more than the text that it is.
+
+In a template `{{ ask.x }}` as a whole value becomes a JSON literal, and within a text (`"…{{ ask.x | text }}…"`)
+its characters as JSON writes them; `{` before `{`, `%` or `#` is written as `\\u007b`, so that an answer is no
+tag. In headers and addresses `{ask.x}` becomes the text itself.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from mintmark.contracts import Contract, read_contract, with_answers
+from mintmark.presets.questions import Question
+from mintmark.presets.reading import Preset
+
+_IN_TEMPLATE = re.compile(r"\{\{ ask\.([a-z_]+)( \| text)? \}\}")
+_IN_TEXT = re.compile(r"\{ask\.([a-z_]+)\}")
+
+
+def fill(preset: Preset, answers: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields of an asset, as somebody would enter them; its path is a suggestion."""
+    kinds = {question.name: question for question in preset.questions}
+    filled = {
+        field: _filled(value, answers) if field != "template" else _template(value, kinds, answers)
+        for field, value in preset.definition.items()
+    }
+    return {"name": preset.name, **filled, "preset": preset.slug, "ask": dict(answers) or None}
+
+
+def contract_of(preset: Preset, answers: Mapping[str, str]) -> Contract:
+    """Return what every token of an asset of this preset is held to."""
+    return read_contract(with_answers(preset.contract, answers))
+
+
+def snippet_of(preset: Preset, answers: Mapping[str, str], **places: str) -> str:
+    """Return the snippet for the page that fetches; `places` are `url`, `path`, `script`, `site`, as JSON literals."""
+    literals = {f"ask.{name}": answer for name, answer in answers.items()} | places
+
+    def literal(found: re.Match[str]) -> str:
+        return json.dumps(literals[found[1]], ensure_ascii=False).replace("<", "\\u003c")
+
+    return re.sub(r"\{\{ ([a-z_.]+) \}\}", literal, preset.snippet)
+
+
+def _template(template: str, questions: Mapping[str, Question], answers: Mapping[str, str]) -> str:
+    def literal(found: re.Match[str]) -> str:
+        answer = answers[found[1]]
+        if questions[found[1]].kind == "whole" and not found[2]:
+            return str(int(answer))
+        text = json.dumps(answer, ensure_ascii=False)
+        return re.sub(r"\{(?=[{%#])", r"\\u007b", text[1:-1] if found[2] else text)
+
+    return _IN_TEMPLATE.sub(literal, template)
+
+
+def _filled(value: Any, answers: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return _IN_TEXT.sub(lambda found: answers[found[1]], value)
+    if isinstance(value, Mapping):
+        return {name: _filled(each, answers) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, answers) for each in value]
+    return value
