@@ -9,10 +9,10 @@ from typing import Any
 
 from mintmark import payload
 from mintmark.assets.prepare import Prepared, template_fault
-from mintmark.contracts import find_breach
+from mintmark.contracts import find_breach, key_breach
 from mintmark.errors import CannotIssue
 from mintmark.readers import Reader, may_edit
-from mintmark.tokens import Signer, make_jti
+from mintmark.tokens import SECRET_ALGORITHMS, Signer, make_jti
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,11 @@ def _signer_of(asset: Prepared, now: float, is_next: bool) -> Signer:
 
 def _see_contract(asset: Prepared, claims: Mapping[str, Any], signer: Signer) -> None:
     """What the relying party would refuse is a failure here, with its place, and not a riddle over there."""
-    breach = find_breach(asset.contract, claims, signer.header) if asset.contract else None
+    if asset.contract is None:
+        return
+    if words := key_breach(asset.contract, is_secret=signer.algorithm in SECRET_ALGORITHMS, size=signer.key_size):
+        raise CannotIssue("contract_broken", f"The contract is broken: the key {words}.")
+    breach = find_breach(asset.contract, claims, signer.header)
     if breach is None:
         return
     assert asset.template is not None  # noqa: S101 — for the type checker: the claims came from it.

@@ -58,6 +58,13 @@ class Verifier:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.algorithm}>"
 
+    @property
+    def key_size(self) -> int:
+        """Return the length of the key: bytes of a secret, bits of a key pair."""
+        if isinstance(self._key, bytes):
+            return len(self._key)
+        return int(getattr(self._public, "key_size", 256))  # Ed25519 keys have one size and do not say it.
+
     def has_signed(self, token: UnverifiedToken) -> bool:
         """Tell whether the signature is that of this key.
 

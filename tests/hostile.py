@@ -44,3 +44,21 @@ CLASSES = {
 }  # fmt: skip
 TEXTS = list(dict.fromkeys(itertools.chain.from_iterable(CLASSES.values())))
 SOME = [text for texts in CLASSES.values() for text in texts[:2]]
+
+
+def _together(texts, at_once=3, longest=150):
+    """Put texts of different classes into one; each still stands whole in exactly one of them."""
+    step = -(-len(texts) // at_once)
+    groups = [texts[start::step] for start in range(step)]
+    for group in groups:
+        line = group[0]
+        for text in group[1:]:
+            if len(line) + 1 + len(text) > longest:
+                yield line
+                line = text
+            else:
+                line = f"{line} {text}"
+        yield line
+
+
+TOGETHER = list(_together(TEXTS))

@@ -270,7 +270,7 @@ def test_every_page_holds_at_every_width_in_light_and_dark(sqlite_house, open_pa
 
 
 def test_350_hostile_texts_run_nothing_in_a_browser(sqlite_house, open_page, capsys):  # noqa: F811 — the fixture.
-    """Each text stands in every field; one of two pages that show them is opened, in turn, and nothing runs."""
+    """Each text stands in every field, some at once; one of two pages that show them is opened, in turn, and nothing runs."""
     full = FullHouse(sqlite_house)
     cookie = full.clients["ada"].get_cookie("mintmark").value
     page = open_page()
@@ -279,7 +279,7 @@ def test_350_hostile_texts_run_nothing_in_a_browser(sqlite_house, open_page, cap
     page.on("dialog", lambda dialog: (ran.append(dialog.message), dialog.dismiss()))
     page.on("request", lambda request: ran.append(request.url) if "127.0.0.1" not in request.url else None)
     shown = [f"/admin/people/{full.person}", f"/admin/assets/{full.asset}/edit"]
-    for text, address_of_page in zip(hostile.TEXTS, itertools.cycle(shown), strict=False):
+    for text, address_of_page in zip(hostile.TOGETHER, itertools.cycle(shown), strict=False):
         full.write(text)
         page.goto(address_of_page, wait_until="domcontentloaded")
         assert page.evaluate("document.querySelectorAll('main img, main iframe, main object, main script').length") == 0

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from mintmark.assets import save
 from mintmark.assets.credentials import Credentials
+from mintmark.assets.fitting import see_contract_takes
 from mintmark.assets.secrets import SecretValue, keep
 from mintmark.errors import FieldError
 from mintmark.log import Occasion
@@ -32,6 +33,7 @@ def stage(asset: Asset, secret: SecretValue, *, sealer: Sealer, by: Occasion) ->
     present = db.session.get_one(Secret, credentials.present_secret_id(by.now))
     if secret.kid == present.kid and not save.is_other_secret(secret, present, sealer=sealer):
         raise FieldError("is the present one, which signs already", "secret")
+    see_contract_takes(save.current_revision(asset).definition, secret.value)
     row = keep(secret, asset.id, sealer=sealer, now=by.now)
     told = {"next_secret": "staged", "weak_secret": secret.weak}
     return _save(asset, credentials.with_next(row.id, by.now), told, sealer=sealer, by=by)

@@ -12,7 +12,8 @@ from mintmark import groups, log, search
 from mintmark.assets import former
 from mintmark.assets.columns import AUDIENCE_FROM, audience_of, columns_of
 from mintmark.assets.credentials import Credentials
-from mintmark.assets.secrets import SecretValue, check_secret, keep, open_secret
+from mintmark.assets.fitting import FITS_TO, see_contract_takes, see_secrets_fit
+from mintmark.assets.secrets import SecretValue, keep, open_secret
 from mintmark.errors import FieldError, NotFound, SealError
 from mintmark.fields import is_same
 from mintmark.keys import lasting, rings, sharing
@@ -115,8 +116,9 @@ def revise(
         changed.append("next_secret")
     if not changed:
         return []
-    if secret is None and present is not None and "algorithm" in changed and definition.get("signing_key") is None:
-        _see_secrets_fit(was, definition["algorithm"], sealer=sealer)
+    has_key = definition.get("signing_key") is not None
+    if secret is None and present is not None and not has_key and not FITS_TO.isdisjoint(changed):
+        see_secrets_fit(was, definition, sealer=sealer)
     if "path" in changed:
         take_path(definition["path"], asset.id, now=by.now)
     use = Use.of(asset)
@@ -143,14 +145,6 @@ def _take_over(asset: Asset, definition: dict[str, Any], changed: list[str]) -> 
         asset.audience = audience_of(definition)
     flush_path()
     return is_other_use
-
-
-def _see_secrets_fit(credentials: Credentials, algorithm: str, *, sealer: Sealer) -> None:
-    """See that the secrets that stay are long enough for another algorithm. Raises FieldError."""
-    for secret_id in (credentials.secret_id, credentials.next_secret_id):
-        if secret_id is not None:
-            row = db.session.get_one(Secret, secret_id)
-            check_secret(open_secret(row, sealer=sealer), algorithm=algorithm, weak=row.weak)
 
 
 def _credentials(
@@ -182,6 +176,7 @@ def _credentials(
                 leave(replace(Use.of(asset), ring_id=each), now=now, signs_until=found.former_until_at)
         return found
     if secret is not None:
+        see_contract_takes(definition, secret.value)
         return was.with_secret(keep(secret, asset.id, sealer=sealer, now=now).id, now)
     if was.secret_id is None:
         raise FieldError("is missing: without a signing key an asset takes a secret", "secret")

@@ -8,7 +8,7 @@ is saved (`foreseeing`) and against the claims and header of every token before 
     breach = find_breach(contract, claims, header)
 """
 
-from .checking import Breach, find_breach
+from .checking import Breach, find_breach, key_breach
 from .foreseeing import certain_breaches
 from .formats import FORMATS
 from .vocabulary import MAX_CONTRACT_CHARACTERS, TYPES, Contract, read_contract, with_answers
@@ -21,6 +21,7 @@ __all__ = [
     "Contract",
     "certain_breaches",
     "find_breach",
+    "key_breach",
     "read_contract",
     "with_answers",
 ]

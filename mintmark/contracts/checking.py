@@ -54,6 +54,13 @@ def find_breach(contract: Contract, claims: Mapping[str, Any], header: Mapping[s
     return Breach("exp", words) if words else None
 
 
+def key_breach(contract: Contract, *, is_secret: bool, size: int) -> str:
+    """Say what is wrong with the length of a key, or nothing; `size` is in bytes of a secret, in bits of a pair."""
+    name = "bytes" if is_secret else "bits"
+    needed = contract.key.get(name, 0)
+    return f"has {size} {name}; the relying party asks for {needed}" if size < needed else ""
+
+
 def breaches_of(rule: Rule, value: Any, place: str) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with one value that is there."""
     if rule.get("refused"):
