@@ -27,6 +27,8 @@ from mintmark.web import asking, get_mint, metrics, pages, refusals, token, well
 from mintmark.web.csrf import FormRefused, csrf_token
 from mintmark.web.environ import REFUSED, Environ
 from mintmark.web.freshness import is_fresh
+from mintmark.web.next_page import LAUNCH, next_page
+from mintmark.web.policy import policy
 from mintmark.web.reminders import keys_to_replace
 from mintmark.web.rights import NotAllowed, may_administer, see_right
 from mintmark.web.rooms import rooms
@@ -39,10 +41,10 @@ OPEN_ENDPOINTS = frozenset({"static", "signin.form", "signin.sign_in", "signin.s
 # They do not ask who is signed in, or ask themselves.
 WITHOUT_SESSION = OPEN_ENDPOINTS & {token.ENDPOINT, metrics.ENDPOINT, "static", *wellknown.ENDPOINTS}
 FOR_CACHES = WITHOUT_SESSION & {"static", *wellknown.ENDPOINTS}  # The same for everybody.
+FOR_OTHER_SITES = "mintmark.js"  # The one static file that pages of other origins load.
 MAX_BODY_BYTES = 64 * 1024
 SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": policy(),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
@@ -161,6 +163,7 @@ def _send_to_sign_in() -> ResponseReturnValue:
     if request.method != "GET":
         return _error_page(403, "Sign in first", "Nobody is signed in.")
     wanted = request.script_root + (request.full_path if request.query_string else request.path)
+    wanted = next_page(wanted) if request.endpoint == LAUNCH else wanted  # Only what its asset declares comes back.
     return redirect(url_for("signin.form", next=None if request.path == "/" else wanted), 303)
 
 
@@ -172,6 +175,8 @@ def _send_off(response: Response) -> Response:
         response.headers["Vary"] = "Cookie, Authorization, Origin"
     elif request.endpoint == "static":
         response.headers["Cache-Control"] = "public, max-age=3600"
+        if (request.view_args or {}).get("filename") == FOR_OTHER_SITES:
+            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers["Server"] = ""  # Which server it is concerns nobody (ASVS 13.4.6).
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)

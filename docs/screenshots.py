@@ -23,6 +23,7 @@ SHOWN = {
     "dashboard": "/admin?span=week",
     "asset": "/admin/assets/{asset_id}",
     "log": "/admin/log",
+    "receiver": "/launch/parties/portal",
 }
 MORE = {
     "home": "/",
@@ -90,30 +91,37 @@ def _site(instance: str) -> Iterator[tuple[str, str, dict[str, str]]]:
     from werkzeug.serving import make_server
 
     from app import create_app
+    from mintmark import demo
     from mintmark.database import bring_up_to_date
+    from mintmark.receiver import make_receiver, open_door, serving
 
     clock = Clock()
     app = create_app({"INSTANCE": instance, "LIMIT_TOKENS": "999999 per minute"}, clock=clock)
     with app.app_context():
         bring_up_to_date(app.extensions["mintmark"].settings)
-    cookie, ids = _fill(app, clock)
+    made = {name: f"a secret of the example site, {name:>40}" for name in demo.secret_names()}
+    os.environ.update(made)
+    door = open_door()
+    cookie, ids = _fill(app, clock, demo.example(serving.address_of(door)))
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.port}", cookie, ids
-    server.shutdown()
+    address = f"http://127.0.0.1:{server.port}"
+    receiver = serving.make_server(make_receiver(demo.parties(address, made), address, clock), door)
+    for each in (server, receiver):
+        threading.Thread(target=each.serve_forever, daemon=True).start()
+    yield address, cookie, ids
+    for each in (server, receiver):
+        each.shutdown()
 
 
-def _fill(app: Any, clock: Clock) -> tuple[str, dict[str, str]]:
+def _fill(app: Any, clock: Clock, example: str) -> tuple[str, dict[str, str]]:
     """Import the example site and let a month go by; return ada's cookie and the ids that addresses need."""
     from mintmark import counts
     from mintmark.models import db
 
-    for name in ("HELPDESK", "CHAT", "EDITOR", "ROOM"):
-        os.environ[f"MINTMARK_SECRET_DEMO_{name}"] = f"a secret of the example site, {name:>20}, 0123456789"
     end, month = clock.now, 30 * 86_400
     clock.now = end - month - 60
-    _run(app, "site", "import", str(HERE / "example-site.yaml"))
+    _run(app, "site", "import", "-", text=example)
     for step in range(600):
         clock.now = end - month + step * month / 600
         if step == 400:
@@ -133,8 +141,8 @@ def _fill(app: Any, clock: Clock) -> tuple[str, dict[str, str]]:
     return cookie, _ids(app)
 
 
-def _run(app: Any, *words: str) -> None:
-    result = app.test_cli_runner().invoke(args=list(words))
+def _run(app: Any, *words: str, text: str | None = None) -> None:
+    result = app.test_cli_runner().invoke(args=list(words), input=text)
     assert result.exit_code == 0, result.output
 
 

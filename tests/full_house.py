@@ -10,16 +10,22 @@ from urllib.parse import quote
 from mintmark import groups, people
 from mintmark.assets import overlap, save, trash
 from mintmark.assets.secrets import read_secret
-from mintmark.errors import FieldError
+from mintmark.contracts import read_contract
+from mintmark.errors import FieldError, InvalidFields
 from mintmark.fields import read_identifier
 from mintmark.keys import adding, changing, making, rings
 from mintmark.log import Occasion
 from mintmark.models import Asset, FormerPath, LogRow, Person, Session, SigningKey, db, writing
+from mintmark.presets import fill, find_preset, read_answers
 from tests.making import key_pair, make_asset, make_attribute, make_group, make_person
 
 NEXT_SECRET = "the-next-secret-of-the-help-desk-9876543210"
 TYPES = {"words": "text", "amount": "number", "has_key": "boolean", "many": "list"}
 TEMPLATE = '{"sub": "{{ user.username }}", "w": "{{ user.attributes.words | omit }}", "n": %s}'
+
+
+PARTY = {"issuer": "https://www.example.test", "tenant_id": "tenant-1"}
+LAUNCH = {"by": "post", "url": "https://party.example.test/sso", "name": "jwt", "pass": ["return_to"], "return_to": []}
 
 
 class FullHouse:
@@ -41,6 +47,7 @@ class FullHouse:
         self.other_asset = make_asset(
             house, "integrations/chat", readers=["editors"], params=[{"name": "room", "one_of": ["a"]}]
         )
+        self.party_asset = make_asset(house, "integrations/party", **_of_party(PARTY))
         self.trashed = make_asset(house, "old", TEMPLATE % '"x"')
         self.keys, self.key_asset = self._make_keys()
         self.former_path = "before/helpdesk"
@@ -61,6 +68,7 @@ class FullHouse:
             self._name_person(text, by)
             for asset_id in (self.asset, self.other_asset, self.trashed, self.key_asset):
                 self._name_asset(db.session.get_one(Asset, asset_id), text, by)
+            self._answer(db.session.get_one(Asset, self.party_asset), text, by)
             self._name_keys(text, by)
             groups.respell(self.other_group, _identifier(text, "others"))
             events = [
@@ -86,7 +94,17 @@ class FullHouse:
         definition["template"] = TEMPLATE % json.dumps(text.replace("{", "(").replace("}", ")"))
         definition["headers"] = {"x" if definition["signing_key"] else "kid": text}
         definition["answer"] = {"form": "json", "field": text, "beside": {"x": text}, "methods": ["GET"]}
+        definition |= {"launch": LAUNCH, "contract": _contract(text)}
         save.revise(asset, definition, None, sealer=self.house.mint.settings.sealer, by=by, by_editor=True)
+
+    def _answer(self, asset, text, by):
+        """Answer the preset's question that takes any text, where this is one."""
+        try:
+            found = _of_party({**PARTY, "issuer": text})
+        except InvalidFields:
+            return
+        definition = {**save.current_revision(asset).definition, "template": found["template"], "ask": found["ask"]}
+        save.revise(asset, {**definition, "name": text}, None, sealer=self.house.mint.settings.sealer, by=by)
 
     def _make_keys(self):
         """Make a ring with a key in each state but gone, in the past, and an asset that signs with it."""
@@ -127,7 +145,7 @@ class FullHouse:
     def pages(self):
         """Return the address of every page with a GET, by name; queries of lists too."""
         values = {"asset_id": self.asset, "person_id": self.person, "group_id": self.group, "name": "words", "number": 1,
-                  "path": "integrations/helpdesk", "row_id": self.house.log()[-1]["id"],
+                  "path": "integrations/helpdesk", "slug": "zendesk-sso", "row_id": self.house.log()[-1]["id"],
                   "signing_key_id": self.keys["signing"]}  # fmt: skip
         found = {}
         with self.house.app.test_request_context():
@@ -144,6 +162,8 @@ class FullHouse:
             | {f"revoke {state}": f"/admin/keys/{key_id}/revoke" for state, key_id in self.keys.items()}
             | {f"of a key {page}": f"/admin/assets/{self.key_asset}{page}" for page in _PAGES_OF_AN_ASSET}
             | {f"of a moment {page}": f"/admin/assets/{self.other_asset}{page}" for page in _PAGES_OF_AN_ASSET[:2]}
+            | {f"of a party {page}": f"/admin/assets/{self.party_asset}{page}" for page in _PAGES_OF_A_PARTY}
+            | {"begun": "/admin/assets/new?preset=authonomy&ask_tenant_id=t&ask_issuer=https://x.test"}
             | {f"preview {path}": f"/account/preview/integrations/{path}" for path in _PREVIEWS}
             | {"log of a key": f"/admin/log?kid={quote(self._key_id())}"}
         )
@@ -153,16 +173,33 @@ class FullHouse:
         return row["key_id"]
 
 
-_NO_PAGES = frozenset({"static", "token", "signin", "nothing", "setup", "password_link", "wellknown", "metrics"})
+_NO_PAGES = frozenset({"static", "token", "signin", "nothing", "setup", "password_link", "wellknown", "metrics", "launch"})
 _PAGES_OF_AN_ASSET = ["", "/secret", "/edit", "/copy", "/revisions", "/revisions/1", "/preview"]
+_PAGES_OF_A_PARTY = ["", "/edit", "/revisions", "/revisions/1", "/delivery", "/verify"]
 _PREVIEWS = ["widget", "widget?with=next", "helpdesk?with=next", "chat?with=next"]
 _LISTS = [
     "/admin/assets?under=integrations", "/admin/assets?q=integrations", *(f"/admin/assets?show={show}" for show in
     ("off", "trash", "endless", "weak", "failing", "unseen", "shared")), "/admin/people?q=ben", "/admin/people?show=administrators",
     "/admin/people?show=off", "/admin/people?show=erased", "/admin/log?event=token.failed", "/admin/log?outcome=refused",
     "/admin/log?event=key.revoked", "/admin/keys?show=past", "/admin/keys?q=s",
-    "/admin?span=week", "/admin?span=month",
+    "/admin?span=week", "/admin?span=month", "/admin/presets?q=zendesk", "/admin/presets?q=nothing",
 ]  # fmt: skip
+
+
+def _of_party(ask):
+    """Return the fields of an asset for a relying party that asks for some text of any kind, its issuer."""
+    preset = find_preset("authonomy")
+    found = fill(preset, read_answers(preset.questions, ask))
+    return {name: found[name] for name in ("template", "preset", "ask", "launch")} | {"algorithm": "HS256"}
+
+
+def _contract(text):
+    """Ask for this text, where it is one that a contract may hold, in claims that no template has."""
+    contract = {"claims": {"absent": {"one_of": [text, "x"], "without": text[:100]}, text[:60]: {"constant": text}}}
+    try:
+        return dict(read_contract(contract).definition)
+    except FieldError:
+        return None
 
 
 def _identifier(text, otherwise):

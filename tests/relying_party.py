@@ -19,6 +19,8 @@ from pathlib import Path
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, KeySet, OctKey
+from joserfc.jws import JWSRegistry
+from joserfc.registry import HeaderParameter
 
 from tests.conftest import skip_or_fail
 
@@ -39,6 +41,9 @@ class Asked:
     audience: str | None = None
     leeway: int = 0
     required: tuple[str, ...] = ("exp",)
+    issuer: str | None = None
+    typ: str | None = None
+    headers: tuple[str, ...] = ()  # Header parameters of its own; joserfc knows those of RFC 7515 only.
 
     def with_token(self, token):
         return replace(self, token=token)
@@ -63,21 +68,25 @@ def by_joserfc(asked, fetched=None):
     """Judge as a Python application does; `fetched` keeps the key sets."""
     try:
         key = _key(asked, {} if fetched is None else fetched)
-        token = decode(asked.token, key, asked.algorithms)
-        needed = {name: {"essential": True} for name in asked.required}
+        token = decode(asked.token, key, asked.algorithms, asked.headers)
+        needed = {name: {"essential": True, "allow_blank": True} for name in asked.required}
         if asked.audience:
             needed["aud"] = {"essential": True, "value": asked.audience}
+        if asked.issuer:
+            needed["iss"] = {"essential": True, "value": asked.issuer}
         jwt.JWTClaimsRegistry(now=lambda: int(asked.now), leeway=asked.leeway, **needed).validate(token.claims)
     except (JoseError, ValueError) as error:
         return Verdict(None, None, f"{type(error).__name__}: {error}")
     return Verdict(token.claims, token.header, None)
 
 
-def decode(token, key, algorithms):
+def decode(token, key, algorithms, headers=()):
     """Verify with joserfc, which warns of the name EdDSA (RFC 9864) and of secrets that look like keys."""
+    known = {name: HeaderParameter("of this party", "str") for name in headers}
+    registry = JWSRegistry(known, algorithms=list(algorithms)) if known else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return jwt.decode(token, key, algorithms=list(algorithms))
+        return jwt.decode(token, key, algorithms=list(algorithms), registry=registry)
 
 
 def _key(asked, fetched):

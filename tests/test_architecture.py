@@ -86,7 +86,7 @@ def is_within_any(names, library):
 FLOORS = [
     "errors moment",
     "paths fields sealing instance addresses payload unverified encrypted_pem",
-    "config tokens keypairs passwords claims_shown contracts presets matrix",
+    "config tokens keypairs passwords claims_shown contracts presets matrix verify_snippets",
     "models",
     "log",
     "throttle search",
@@ -97,7 +97,7 @@ FLOORS = [
     "drafts resealing",
     "issue who records inspection",
     "examine database",
-    "site_file",
+    "site_file receiver",
     "web",
     "commands",
 ]

@@ -12,11 +12,11 @@ from mintmark.assets import save
 from mintmark.assets.definition import DEFAULTS, FIELDS
 from mintmark.models import writing
 from mintmark.web.admin import asset_entered, entered_text
-from mintmark.web.admin.asset_form import FIRST_TEMPLATE
+from mintmark.web.admin.new_begun import FIRST_TEMPLATE
 from tests.conftest import SECRET
 from tests.filling import fields_of, sent, submit
 from tests.hostile import SOME
-from tests.making import TEMPLATE, change_asset, make_asset, make_attribute, make_group, make_person
+from tests.making import MATRIX, TEMPLATE, change_asset, make_asset, make_attribute, make_group, make_person
 from tests.test_pages import Page
 
 NEW = "/admin/assets/new"
@@ -34,6 +34,8 @@ RICH = {
     "answer": {"form": "json", "field": "the token", "beside": {"a": [1, 2.0, None], "b": {"ü": "</textarea>"}}, "methods": ["POST"]},
     "params": [{"name": "nonce"}, {"name": "room", "one_of": ["a", "b:c", "d/e"]}],
     "template": '\n\n{"sub": "{{ user.username }}", "room": "{{ params.room | omit }}"}\n\n',
+    "contract": {"claims": {"room": {"one_of": ["a", "</textarea>"], "without": " \u2028"}, "x": {"constant": [1, 1.0, None]}}, "key": {"bytes": 8}},
+    "launch": {"by": "post", "url": "https://a.test/x?y=1", "name": "jwt", "pass": ["nonce", "back"], "return_to": ["https://a.test", "https://b.test/c?d=e"]},
 }  # fmt: skip
 
 
@@ -139,6 +141,19 @@ CHANGES = [
         {"form": "json", "field": "t", "beside": {"a": 1.0}, "methods": ["GET"]},
     ),
     ({"params": "nonce\nroom: a , b"}, "params", [{"name": "nonce"}, {"name": "room", "one_of": ["a", "b"]}]),
+    ({"preset": "plain", "template": MATRIX}, "preset", "plain"),
+    ({"contract": ' {"claims": {"sub": {"required": true}}}\n'}, "contract", {"claims": {"sub": {"required": True}}}),
+    ({"contract": "{}"}, "contract", {}),
+    (
+        {"launch_by": "query", "launch_url": " https://a.test/b ", "launch_name": "t"},
+        "launch",
+        {"by": "query", "url": "https://a.test/b", "name": "t", "pass": [], "return_to": []},
+    ),
+    (
+        {"launch_by": "post", "launch_url": "http://127.0.0.1:1/", "launch_name": "t", "launch_pass": "state\n\n b ", "launch_return_to": "https://c.test\n"},
+        "launch",
+        {"by": "post", "url": "http://127.0.0.1:1/", "name": "t", "pass": ["state", "b"], "return_to": ["https://c.test"]},
+    ),
     ({"live": None}, "live", False),
     ({"path": "/z"}, "path", "z"),
 ]
@@ -152,7 +167,7 @@ def test_each_field_becomes_what_was_typed_and_nothing_else_changes(ada):
         fields |= {name: each if isinstance(each, list) else [each] for name, each in typed.items() if each is not None}
         fields = {name: each for name, each in fields.items() if typed.get(name, "") is not None}
         assert ada.post(NEW, data=sent(fields)).status_code == 303, typed
-        expected = {**DEFAULTS, "path": path, "name": "Z", "template": FIRST_TEMPLATE, field: value}
+        expected = {**DEFAULTS, "path": path, "name": "Z", "template": typed.get("template", FIRST_TEMPLATE), field: value}
         found = definition_of(ada.house, str(value) if field == "path" else path)
         assert json.dumps(found, sort_keys=True) == json.dumps(expected, sort_keys=True), typed
 
@@ -188,7 +203,7 @@ REFUSED = [
     ({"headers": "kid"}, "headers", "has no colon"),
     ({"headers": "a: 1\na: 2"}, "headers", "twice"),
     ({"headers": "alg: none"}, "headers", "may not be set"),
-    ({"headers": '{"a": '}, "headers", "are no JSON object"),
+    ({"headers": '{"a": '}, "headers", "cannot be read as a JSON object"),
     ({"headers": '{"a": 1}'}, "headers", "takes text"),
     ({"origins": "https://a.test/"}, "origins", "is not exactly"),
     ({"origins": "\n".join(f"https://a{n}.test" for n in range(51))}, "origins", "at most 50"),
@@ -203,6 +218,30 @@ REFUSED = [
     ({"params": "1x"}, "params", "starts with a letter"),
     ({"params": "a\na"}, "params", "names a parameter twice"),
     ({"params": "a:"}, "params", "takes values of"),
+    ({"preset": "zendesk"}, "preset", "is no preset; there are"),
+    ({"preset": "zendesk-sso"}, "ask", "subdomain: is missing"),
+    ({"preset": "zendesk-sso", "ask": "subdomain: a.b"}, "ask", "subdomain: takes "),
+    ({"preset": "zendesk-sso", "ask": "acme"}, "ask", "has no colon"),
+    ({"preset": "zendesk-sso", "ask": '{"subdomain": ["acme"]}'}, "ask", "subdomain: takes text"),
+    ({"preset": "zendesk-sso", "ask": "subdomain: acme\nx: y"}, "ask", "x: is not asked for"),
+    ({"preset": "zendesk-sso", "ask": "subdomain: acme", "template": TEMPLATE}, "template", "lacks email, which the relying party asks for."),
+    ({"ask": "subdomain: acme"}, "ask", "takes a preset beside it"),
+    ({"preset": "plain", "contract": "{}"}, "contract", "stands beside a preset"),
+    ({"contract": "x"}, "contract", "cannot be read as a JSON object"),
+    ({"contract": '{"claims": {"a": {"pattern": "x"}}}'}, "contract", "“pattern” is no word of a contract"),
+    ({"contract": '{"lifetime": {"longest": 300}}'}, "lifetime", "the relying party takes at most 300"),
+    ({"contract": '{"headers": {"kid": {"required": true}, "x": {"required": true}}}'}, "headers", "lack x,"),
+    ({"contract": '{"claims": {"jti": {"refused": true}}}'}, "claims", "which the relying party refuses"),
+    ({"contract": '{"claims": {"aud": {"required": true}}}'}, "template", "lacks aud"),
+    ({"contract": '{"key": {"bytes": 65}}'}, "secret", "the relying party asks for 65"),
+    ({"launch_by": "redirect"}, "launch_by", "takes one of query, fragment, post"),
+    ({"launch_by": "query", "launch_url": "", "launch_name": "t"}, "launch_url", "is empty"),
+    ({"launch_by": "query", "launch_url": "http://a.test", "launch_name": "t"}, "launch_url", "is no address that begins"),
+    ({"launch_by": "query", "launch_url": "https://a.test", "launch_name": ""}, "launch_name", "is empty"),
+    ({"launch_by": "query", "launch_url": "https://a.test", "launch_name": "t t"}, "launch_name", "takes letters"),
+    ({"launch_by": "query", "launch_url": "https://a.test", "launch_name": "t", "launch_pass": "a-b"}, "launch_pass", "takes names of letters"),
+    ({"launch_by": "query", "launch_url": "https://a.test", "launch_name": "t", "launch_pass": "t"}, "launch_pass", "is the token’s name"),
+    ({"launch_by": "query", "launch_url": "https://a.test", "launch_name": "t", "launch_return_to": "a.test"}, "launch_return_to", "is no address that begins"),
     ({"readers": "everyone", "reader_groups": ["STAFF"]}, "readers", "take one of the two"),
     ({"readers": "groups", "reader_groups": ["gone"]}, "reader_groups", "was taken away meanwhile"),
     ({"editor_groups": ["gone"]}, "editor_groups", "was taken away meanwhile"),
@@ -238,7 +277,7 @@ def post_new(ada, typed):
 
 
 SECRET_LABELS = {"secret": "Secret", "secret_encoding": "How the secret is written"}
-CHOSEN = {"algorithm", "secret_encoding", "reader_groups", "editor_groups"}  # What is no choice cannot be shown again.
+CHOSEN = {"algorithm", "secret_encoding", "reader_groups", "editor_groups", "launch_by"}  # What is no choice cannot be shown again.
 
 
 def test_what_is_refused_is_said_at_its_field_and_nothing_is_lost(refusing):
@@ -361,17 +400,17 @@ header_text = st.text(st.characters(exclude_categories=["Cs"], exclude_character
 
 @given(st.dictionaries(header_text, header_text, max_size=4))
 def test_any_headers_come_back_as_they_were(headers):
-    text = entered_text.headers_text(headers)
-    assert entered_text.read_headers(text.replace("\r\n", "\n").replace("\r", "\n")) == headers
+    text = entered_text.pairs_text(headers)
+    assert entered_text.read_pairs(text.replace("\r\n", "\n").replace("\r", "\n"), "headers") == headers
 
 
 @given(st.text(max_size=80))
 def test_any_text_in_a_field_of_lines_is_read_or_refused_in_words(text):
     entered_text.read_params(text)
     assert all(name.isascii() for name in entered_text.param_names(text))
-    for read in (entered_text.read_headers, lambda text: entered_text.read_object(text, "headers")):
+    for read in (entered_text.read_pairs, entered_text.read_object):
         try:
-            assert isinstance(read(text), dict)
+            assert isinstance(read(text, "headers"), dict)
         except entered_text.FieldError as error:
             assert error.field == "headers"
 
@@ -381,7 +420,7 @@ def test_an_administrator_changes_everything_but_path_state_and_secret(ada):
     secret = ada.house.rows("SELECT secret_id FROM revision")
     typed = {"name": "N", "lifetime": "60", "endless": None, "backdate": "0", "readers": "everyone", "reader_groups": None,
              "editor_groups": None, "origins": "", "headers": "", "answer": "raw", "params": "", "template": TEMPLATE,
-             "claims": ["iat", "jti"], "algorithm": "HS256"}  # fmt: skip
+             "claims": ["iat", "jti"], "algorithm": "HS256", "contract": "", "launch_by": ""}  # fmt: skip
     posted_too = {"path": "elsewhere", "live": None, "secret": SECRET, "secret_encoding": "text"}
 
     assert submit(ada, edit_of(ada.house, "rich"), **typed, **posted_too).status_code == 303
@@ -394,7 +433,7 @@ def test_an_administrator_changes_everything_but_path_state_and_secret(ada):
     assert row["examined_at"] == int(ada.house.clock())
     assert "Saved as revision 2." in ada.get("/").text
     [log] = ada.house.log("asset.revised")
-    assert set(json.loads(log["detail"])["fields"]) == set(FIELDS) - {"path", "live", "signing_key"}
+    assert set(json.loads(log["detail"])["fields"]) == set(FIELDS) - {"path", "live", "signing_key", "preset", "ask"}
 
 
 def test_an_algorithm_that_the_present_secret_is_too_short_for_is_refused_at_its_field(ada):
@@ -495,6 +534,14 @@ FORBIDDEN = {
     "answer_beside": '{"evil": true}',
     "answer_methods": "GET",
     "params": "room",
+    "preset": "plain",
+    "ask": "subdomain: evil",
+    "contract": "{}",
+    "launch_by": "query",
+    "launch_url": "https://evil.test",
+    "launch_name": "evil",
+    "launch_pass": "evil",
+    "launch_return_to": "https://evil.test",
     "live": "on",
     "secret": SECRET,
     "secret_encoding": "text",

@@ -40,6 +40,7 @@ class Walk:
             "signing_key_id": make_key(house, number=0),
             "name": "city",
             "path": "integrations/desk",
+            "slug": "zendesk-sso",
             "number": 1,
             "row_id": 1,
             "rest": "nothing",
@@ -47,7 +48,7 @@ class Walk:
         make_asset(house, "integrations/chat", editors=["chat"])
         self.absent = {
             **{name: str(uuid.uuid4()) for name in ("asset_id", "person_id", "group_id", "signing_key_id")},
-            **{"name": "nothing", "path": "nothing", "number": 99, "row_id": 99_999, "rest": "x"},
+            **{"name": "nothing", "path": "nothing", "slug": "nothing", "number": 99, "row_id": 99_999, "rest": "x"},
         }
 
     def rules(self, room):

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mintmark.contracts.vocabulary import WORDS
 from mintmark.errors import InvalidFields
+from mintmark.presets import KINDS, all_presets
 from mintmark.site_file.document import Document
 from mintmark.site_file.problems import MAX_PROBLEMS, printable
 from mintmark.site_file.sections import SECTIONS
@@ -66,8 +68,6 @@ def problems_of(text):
         ("attributes: [{name: a, changed_by: me}]\n", "attributes a: changed_by: takes one of administrators, person"),
         ("assets: [{path: login/x}]\n", "assets login/x: path: starts with “login”, which the site keeps for itself"),
         ("assets: [{path: a}, {path: /a}]\n", "assets /a: path: is in the file twice: entry #1 has it too"),
-        *((f"assets: [{{path: a, {field}: x}}]\n", f"assets a: {field}: is not known to this version of Mintmark")
-          for field in ("preset", "contract", "ask", "launch")),
         (f"assets: [{{path: a, secret: {CANARY}}}]\n", "assets a: secret: takes fields with values, not text"),
         ("assets: [{path: a, secret: {}}]\n", "assets a: secret: takes exactly one of text, base64, base64url, hex, env"),
         ("assets: [{path: a, secret: {text: x, hex: y}}]\n", "assets a: secret: takes exactly one of text, base64, base64url, hex, env"),
@@ -145,6 +145,25 @@ WITH_DATABASE = [
     (f"assets: [{{path: new, {ASSET}, lifetime: 5}}]", ["assets new: lifetime: takes a whole number from 10 to 31 536 000"]),
     (f"assets: [{{path: new, {ASSET}, algorithm: HS512}}]", [f"assets new: secret: has {len(SECRET)} bytes; HS512 takes at least 64 (RFC 7518 §3.2). If the relying party dictates it, mark it weak"]),
     ("assets: [{path: desk, algorithm: HS512}]", [f"assets desk: secret: has {len(SECRET)} bytes; HS512 takes at least 64 (RFC 7518 §3.2). If the relying party dictates it, mark it weak"]),
+    (f"assets: [{{path: new, {ASSET}, preset: zendesk}}]", [f"assets new: preset: “zendesk” is no preset; there are {', '.join(sorted(all_presets()))}"]),
+    (f"assets: [{{path: new, {ASSET}, preset: [plain]}}]", ["assets new: preset: takes text, not a list"]),
+    (f"assets: [{{path: new, {ASSET}, ask: {{subdomain: acme}}}}]", ["assets new: ask: takes a preset beside it"]),
+    (f"assets: [{{path: new, {ASSET}, preset: zendesk-sso, ask: acme}}]", ["assets new: ask: takes fields with values, not text"]),
+    (f"assets: [{{path: new, {ASSET}, preset: zendesk-sso, ask: {{subdomain: a.b, tenant: x}}}}]",
+        ["assets new: ask: tenant: is not asked for by this preset", f"assets new: ask: subdomain: {KINDS['subdomain'][1]}"]),
+    (f"assets: [{{path: new, {ASSET}, preset: zendesk-sso, ask: {{subdomain: acme}}}}]",
+        ["assets new: template: lacks `name`, which the relying party asks for", "assets new: template: lacks `email`, which the relying party asks for"]),
+    (f"assets: [{{path: new, {ASSET}, preset: plain, contract: {{}}}}]", ["assets new: contract: stands beside a preset, which has its own: take one of the two"]),
+    (f"assets: [{{path: new, {ASSET}, contract: x}}]", ["assets new: contract: takes fields with values, not text"]),
+    (f"assets: [{{path: new, {ASSET}, contract: {{claims: {{a: {{pattern: x}}}}}}}}]",
+        ["assets new: contract: claims.a: “pattern” is no word of a contract; there are " + ", ".join(WORDS)]),
+    (f"assets: [{{path: new, {ASSET}, contract: {{lifetime: {{longest: 60}}}}}}]", ["assets new: lifetime: is 600 seconds; the relying party takes at most 60"]),
+    ("assets: [{path: desk, contract: {claims: {sub: {refused: true}}}}]", ["assets desk: template: has `sub`, which the relying party refuses"]),
+    ("assets: [{path: desk, contract: {key: {bytes: 64}}}]", [f"assets desk: secret: has {len(SECRET)} bytes; the relying party asks for 64"]),
+    (f"assets: [{{path: new, {ASSET}, contract: {{key: {{bytes: 64}}}}}}]", [f"assets new: secret: has {len(SECRET)} bytes; the relying party asks for 64"]),
+    (f"assets: [{{path: new, {ASSET}, launch: post}}]", ["assets new: launch: takes fields with values, not text"]),
+    (f"assets: [{{path: new, {ASSET}, launch: {{by: get, url: 'https://a.test', name: t}}}}]", ["assets new: launch: takes one of query, fragment, post"]),
+    (f"assets: [{{path: new, {ASSET}, launch: {{by: post, url: 'https://a.test', name: t, to: x}}}}]", ["assets new: launch: “to” is none of by, url, name, pass, return_to"]),
     ("assets: [{path: desk, answer: {form: json, beside: {a: {b: [[[[[[[1]]]]]]]}}}}]", ["assets desk: answer: is nested too deeply"]),
 ]  # fmt: skip
 
@@ -179,7 +198,7 @@ assets:
     template: "{}"
     secret: {env: MINTMARK_SECRET_NONE}
   - path: new
-    preset: zendesk
+    preset: nowhere-party
     lifetime: 5
     template: |
       {"a": {{ user.fist_name }},
@@ -202,9 +221,9 @@ assets:
         ["assets BAD", "path"],
         ["assets BAD", "lifetime"],
         ["assets BAD", "secret"],
-        ["assets new", "preset"],
         ["assets new", "name"],
         ["assets new", "lifetime"],
+        ["assets new", "preset"],
         ["assets new", "template"],
         ["assets new", "template"],
         ["assets new", "secret"],

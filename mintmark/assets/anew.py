@@ -10,6 +10,7 @@ from typing import Any
 from mintmark import attributes, groups
 from mintmark.assets.definition import read_definition
 from mintmark.assets.key_field import can_sign
+from mintmark.assets.party_fields import unheld
 from mintmark.errors import InvalidFields
 from mintmark.keys.rings import Choice
 
@@ -40,14 +41,15 @@ def read_anew(definition: Mapping[str, Any], *, key_stays: bool = False) -> dict
     if ring_id is not None and not key_stays and not can_sign(ring_id):
         problems.append(("signing_key", _NO_KEY_LEFT))
     keys = {ring_id: Choice(ring_id, definition["algorithm"])} if ring_id is not None else {}
-    entered = as_entered(definition, names, {})
+    unread = {name: definition[name] for name in ("preset", "ask")} if unheld(definition) else {}
+    entered = as_entered(definition, names, {}) | dict.fromkeys(unread)
     try:
         checked = read_definition(entered, group_ids=groups.ids_by_key(), attributes=attributes.declared(), keys=keys)
     except InvalidFields as error:
         raise InvalidFields([*problems, *error.problems]) from error
     if problems:
         raise InvalidFields(problems)
-    return checked
+    return checked | unread  # A preset that holds nothing any more hinders nobody, and goes on being warned about.
 
 
 def _has_gone(group_ids: Any, names: Mapping[str, str]) -> bool:

@@ -46,6 +46,7 @@ DEFAULTS: dict[str, Any] = {
     "answer": {"form": "raw", "methods": ["GET"]},
     "params": [],
     "preset": None,
+    "ask": None,
     "contract": None,
     "launch": None,
     "live": True,

@@ -8,8 +8,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mintmark.assets.contract_words import in_one_line
+from mintmark.contracts import read_contract
+from mintmark.errors import FieldError
 from mintmark.fields import UNSEEN
 from mintmark.moment import duration_in_words
+from mintmark.presets import find_preset
 
 SECRET, NEXT_SECRET = "secret", "next_secret"  # the names of fields.
 # field of a definition → its label; held to the fields that there are by a test.
@@ -30,8 +34,8 @@ LABELS = {
     "origins": "Origins",
     "answer": "Answer",
     "params": "Parameters",
-    "preset": "Relying party",
-    "ask": "Answers to its preset",
+    "preset": "Preset",
+    "ask": "Answers",
     "contract": "Contract",
     "launch": "Launch",
     "live": "State",
@@ -59,6 +63,8 @@ def in_words(name: str, value: Any, group_names: Mapping[str, str]) -> str:
         return visible(say(value))
     if name == "lifetime":
         return "never expires"
+    if value is None and name in _OF_PARTIES:
+        return "none"
     return visible(value if isinstance(value, str) else _json(value))
 
 
@@ -85,10 +91,38 @@ def _params_in_words(params: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def launch_in_words(launch: Mapping[str, Any]) -> str:
+    """Say how the browser is sent on with a token, and what may go along."""
+    words = f"{_WAYS[launch['by']].format(name=launch['name'])} {launch['url']}"
+    if launch["pass"]:
+        words += f"; may pass on {', '.join(launch['pass'])}"
+    if launch["return_to"]:
+        words += f"; may send people back to {', '.join(launch['return_to'])}"
+    return words
+
+
+def _preset_in_words(slug: str) -> str:
+    preset = find_preset(slug)
+    return preset.name if preset else f"“{slug}”, which this version does not know"
+
+
+def _contract_in_words(value: Any) -> str:
+    try:
+        return in_one_line(read_contract(value))
+    except FieldError:  # A revision of another version.
+        return _json(value)
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+_OF_PARTIES = ("preset", "ask", "contract", "launch")
+_WAYS = {
+    "query": "as “{name}” in the address",
+    "fragment": "as “{name}” behind the # of",
+    "post": "as “{name}” in a form to",
+}
 _WORDS: dict[str, Any] = {
     "lifetime": duration_in_words,
     "backdate": duration_in_words,
@@ -96,6 +130,10 @@ _WORDS: dict[str, Any] = {
     "origins": lambda origins: ", ".join(origins) or "none",
     "headers": lambda headers: "; ".join(f"{name}: {value}" for name, value in headers.items()) or "none",
     "answer": _answer_in_words,
+    "preset": _preset_in_words,
+    "ask": lambda answers: "; ".join(f"{name}: {answer}" for name, answer in answers.items()) or "none",
+    "contract": _contract_in_words,
+    "launch": launch_in_words,
     "params": lambda params: _params_in_words(params) or "none",
     "live": lambda is_live: "live" if is_live else "switched off",
 }

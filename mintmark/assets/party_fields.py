@@ -1,7 +1,7 @@
 """The relying party of an asset: the fields `preset`, `ask` and `contract`, and whether the rest goes with them.
 
-A preset brings its contract; without one somebody may write a contract of their own. Of answers to a
-preset that this version does not know nothing is checked: tokens go on, and a warning says so.
+A preset brings its contract; without one somebody may write a contract of their own. Where a new version
+of Mintmark knows a preset no more, or it asks for more, nothing is checked: tokens go on, and a warning says so.
 """
 
 from collections.abc import Iterator, Mapping
@@ -55,7 +55,7 @@ def check_party(definition: dict[str, Any], given: Any, template: Template | Non
         if preset is not None:
             answers = presets.read_answers(preset.questions, read_object(given or {}, "ask"))
             definition["ask"] = answers or None
-        contract = contract_of(definition)
+        contract = _contract_of(definition)
     except InvalidFields as error:
         yield from (("ask", f"{name}: {words}") for name, words in error.problems)
         return
@@ -67,7 +67,28 @@ def check_party(definition: dict[str, Any], given: Any, template: Template | Non
 
 
 def contract_of(definition: Mapping[str, Any]) -> Contract | None:
-    """Return the contract that an asset is held to, or None. Raises FieldError where it cannot be read any more."""
+    """Return the contract that an asset is held to, or None. Raises FieldError where it cannot be read any more.
+
+    A preset may be another one since the asset was saved; `unheld` says where it holds nothing any more.
+    """
+    return None if unheld(definition) else _contract_of(definition)
+
+
+def unheld(definition: Mapping[str, Any]) -> str:
+    """Say why the contract of a preset is not looked at, or nothing; the site came to another version meanwhile."""
+    slug = definition.get("preset")
+    if not slug:
+        return ""
+    if presets.find_preset(slug) is None:
+        return f"its preset “{slug}” is not known to this version of Mintmark"
+    try:
+        _contract_of(definition)
+    except FieldError as error:
+        return f"its preset {error}"
+    return ""
+
+
+def _contract_of(definition: Mapping[str, Any]) -> Contract | None:
     if definition.get("contract") is not None:
         return read_contract(definition["contract"])
     preset = presets.find_preset(definition.get("preset") or "")

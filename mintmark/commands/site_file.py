@@ -1,6 +1,6 @@
-"""`flask site export` and `flask site import`.
+"""`flask site export`, `flask site import` and `flask site import-matrix`.
 
-Standard output holds the file, or the lines of what was changed; standard error what is wrong
+Standard output holds the file, the lines of what was changed, or a template; standard error what is wrong
 and what may not be meant. Neither ever holds a secret, a private key or a password.
 """
 
@@ -71,6 +71,27 @@ def import_site(file: IO[bytes], is_dry: bool, prune: bool, reset_passwords: boo
         click.echo(str(change))
     for path, words in imported.warnings:
         click.echo(f"warning: {path}: {words}", err=True)
+
+
+@command(commands, "import-matrix")
+@click.argument("file", default="-", type=click.File("rb"))
+def import_matrix(file: IO[bytes]) -> None:
+    """Turn the payload of a Squiz Matrix JWT asset into a template; the report, by line, goes to standard error."""
+    from mintmark import attributes, matrix
+    from mintmark.commands.matrix_report import report_lines
+    from mintmark.database import has_site
+
+    try:
+        payload = file.read(4 * matrix.MAX_PAYLOAD + 1).decode()
+    except UnicodeDecodeError as error:
+        refuse(f"payload: is not UTF-8 (byte {error.start})")
+    conversion = matrix.convert(payload, attributes.declared() if has_site() else {})
+    sys.stdout.buffer.write(conversion.template.rstrip("\n").encode("utf-8", "backslashreplace") + b"\n")
+    sys.stdout.flush()
+    for line in report_lines(conversion):
+        click.echo(line, err=True)
+    if not conversion.is_whole:
+        raise SystemExit(1)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 from mintmark.assets.prepare import Prepared
 from mintmark.errors import CannotIssue
+from mintmark.examine.findings import BROKEN
 from mintmark.fields import MAX_DIGITS, MAX_NAME, MAX_TEXT, MAX_USERNAME
 from mintmark.readers import Reader, user_context
 
@@ -69,7 +70,7 @@ class Sample:
 
     def explains(self, error: CannotIssue) -> bool:
         """Tell whether the error is only that this token needs what was left out."""
-        name = str(error.detail.get("name") or "")
+        name = "" if error.code == BROKEN else str(error.detail.get("name") or "")
         return name.startswith("params.") and name.removeprefix("params.") in self.absent
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from mintmark import attributes, payload
+from mintmark.assets.party_fields import unheld
 from mintmark.assets.signing import Source
 from mintmark.examine.findings import Finding
 from mintmark.keys.life import FOR_EVER
@@ -36,6 +37,7 @@ def warnings_of(
         *_about_lifetime(definition["lifetime"], has_key=revision.ring_id is not None),
         *(_about_secret(definition, secret, source.next_secret or secret) if secret else _about_keys(source, now)),
         *_about_readers(definition),
+        *_about_preset(definition),
         *(_about_template(definition, template) if template else ()),
     ]
 
@@ -111,6 +113,13 @@ def _about_readers(definition: Mapping[str, Any]) -> Iterator[Finding]:
     )
     if db.session.scalar(somebody) is None:
         yield Finding("no_readers", f"{_NOBODY}: no live person is in its groups")
+
+
+def _about_preset(definition: Mapping[str, Any]) -> Iterator[Finding]:
+    """After an upgrade, or a step back, a preset may be another one, or none."""
+    if words := unheld(definition):
+        words += ", so that its tokens are held to no contract: choose its preset anew on the Edit page"
+        yield Finding("preset_unheld", words)
 
 
 def _about_template(definition: Mapping[str, Any], template: payload.Template) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ Rule: a finding repeats no value of anybody's; it names the place in the templat
 that is missing, how many people it concerns, and what to do.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from mintmark.errors import CannotIssue
 from mintmark.payload import MAX_TOKEN_CHARACTERS
 
+BROKEN = "contract_broken"  # Its name is that of a claim, and of nothing that the template asks for.
 _NAMED = 5  # made-up people of one finding; the rest are counted.
 
 
@@ -44,8 +46,10 @@ class Failure:
 
     @classmethod
     def of(cls, error: CannotIssue, without: str = "") -> "Failure":
-        """Take the diagnosis of an error; how long a token became is not part of it."""
+        """Take the diagnosis of an error; how long a token became, or which item of a list it was, is no part of it."""
         detail = error.detail
+        if error.code == BROKEN:
+            detail = {**detail, "reason": re.sub(r"\[[0-9]+\]", "[…]", detail["reason"])}
         if error.code == "token_too_large":
             detail = {**detail, "reason": f"the token has more than {MAX_TOKEN_CHARACTERS:,} characters"}
         return cls.of_detail(error.code, detail, without)
@@ -54,6 +58,7 @@ class Failure:
     def of_detail(cls, code: str, detail: Mapping[str, Any], without: str = "") -> "Failure":
         """Take the diagnosis as the log keeps it."""
         line, column, name = (detail.get(field) for field in ("line", "column", "name"))
+        name = name if code != BROKEN else None
         return cls(code, detail.get("reason", ""), line, column, name, detail.get("hint", ""), without)
 
     @property

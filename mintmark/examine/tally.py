@@ -9,7 +9,7 @@ from mintmark.assets.prepare import Prepared
 from mintmark.drafts import Draft, make_sample
 from mintmark.errors import CannotIssue
 from mintmark.examine.awkward import Sample, samples, with_value
-from mintmark.examine.findings import Failure, Finding, about_readers
+from mintmark.examine.findings import BROKEN, Failure, Finding, about_readers
 from mintmark.payload import MAX_TOKEN_CHARACTERS
 from mintmark.readers import Reader
 
@@ -56,7 +56,7 @@ class Trier:
         while True:
             yield error
             name = str(error.detail.get("name"))
-            reader_or_none = None if name in given else with_value(reader, name, self._attributes)
+            reader_or_none = None if name in given or error.code == BROKEN else with_value(reader, name, self._attributes)
             if reader_or_none is None:
                 return
             given.add(name)

@@ -16,6 +16,7 @@ from .expressions import Expression
 from .problems import Fault, Problem
 from .values import MAX_UNREADABLE_TAGS, MAX_WORDS
 
+_KEYWORD = re.compile(r'%(?:globals|asset|frontend|nested|metadata|begin|else|end)_[^%"\n]{1,300}%')
 BLOCK_WORDS = frozenset({"if", "elif", "else", "endif", "for", "endfor"})
 
 
@@ -94,7 +95,7 @@ class Page:
 
     def leftovers(self) -> Iterator[Fault]:
         """Find what was left over from Squiz Matrix."""
-        for found in re.finditer(r'%(?:globals|asset)_[^%"\n]{1,300}%', self.json):
+        for found in _KEYWORD.finditer(self.json):
             yield Fault("this is a keyword of Squiz Matrix", "import it", at=self.places[found.start()])
 
     def _read_from(self, at: int) -> int:

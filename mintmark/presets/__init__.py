@@ -2,12 +2,13 @@
 
 Rule: pure, but for reading the files of this package, once. Adding a preset is adding a file to `data/`; its
 fields are those of `reading.Preset`. What only an administrator knows is asked for (`questions`), checked by
-its kind, and written into template, headers and addresses as a literal (`filling`).
+its kind, and written into template, headers and addresses as a literal (`filling`). A question that a later
+version adds has a default: assets that were made before it go on with that.
 
     preset = find_preset("zendesk-sso")
-    answers = read_answers(preset, {"subdomain": "acme"})      # raises InvalidFields, by the names of questions
-    entered = fill(preset, answers)                            # fields of an asset, as somebody would enter them
-    contract = contract_of(preset, answers)                    # what every token of it is held to
+    answers = read_answers(preset.questions, {"subdomain": "acme"})  # raises InvalidFields, by questions’ names
+    entered = fill(preset, answers)                                  # fields of an asset, as somebody would enter them
+    contract = contract_of(preset, answers)                          # what every token of it is held to
 """
 
 from functools import cache

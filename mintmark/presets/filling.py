@@ -1,21 +1,25 @@
 """Writing answers into a preset: as literals, so that none can be more than the text that it is.
 
 In a template `{{ ask.x }}` as a whole value becomes a JSON literal, and within a text (`"…{{ ask.x | text }}…"`)
-its characters as JSON writes them; `{` before `{`, `%` or `#` is written as `\\u007b`, so that an answer is no
-tag. In headers and addresses `{ask.x}` becomes the text itself.
+its characters as JSON writes them; a `{` before `{`, `%`, `#` or the end is written as `\\u007b`, so that an
+answer is no tag, and makes none with what follows it. In headers and addresses `{ask.x}` becomes the text
+itself, and `{ask.x | origin}` scheme, host and port of it.
 """
 
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from mintmark.contracts import Contract, read_contract, with_answers
+from mintmark.errors import FieldError
 from mintmark.presets.questions import Question
 from mintmark.presets.reading import Preset
 
 _IN_TEMPLATE = re.compile(r"\{\{ ask\.([a-z_]+)( \| text)? \}\}")
-_IN_TEXT = re.compile(r"\{ask\.([a-z_]+)\}")
+_ENDS = re.compile("[<\u2028\u2029]")  # Of a script on a page, and of a line of it.
+_IN_TEXT = re.compile(r"\{ask\.([a-z_]+)( \| origin)?\}")
 
 
 def fill(preset: Preset, answers: Mapping[str, str]) -> dict[str, Any]:
@@ -29,8 +33,17 @@ def fill(preset: Preset, answers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def contract_of(preset: Preset, answers: Mapping[str, str]) -> Contract:
-    """Return what every token of an asset of this preset is held to."""
-    return read_contract(with_answers(preset.contract, answers))
+    """Return what every token of an asset of this preset is held to. Raises FieldError.
+
+    The answers may be those of an older version of the preset, which asked for less.
+    """
+    values: dict[str, Any] = {}
+    for question in preset.questions:
+        answer = answers.get(question.name, question.default)
+        if answer is None:
+            raise FieldError(f"asks for {question.name}, which was not answered", "contract")
+        values[question.name] = int(answer) if question.kind == "whole" else answer
+    return read_contract(with_answers(preset.contract, values))
 
 
 def snippet_of(preset: Preset, answers: Mapping[str, str], **places: str) -> str:
@@ -38,7 +51,8 @@ def snippet_of(preset: Preset, answers: Mapping[str, str], **places: str) -> str
     literals = {f"ask.{name}": answer for name, answer in answers.items()} | places
 
     def literal(found: re.Match[str]) -> str:
-        return json.dumps(literals[found[1]], ensure_ascii=False).replace("<", "\\u003c")
+        text = json.dumps(literals.get(found[1], ""), ensure_ascii=False)
+        return _ENDS.sub(lambda end: f"\\u{ord(end[0]):04x}", text)
 
     return re.sub(r"\{\{ ([a-z_.]+) \}\}", literal, preset.snippet)
 
@@ -49,16 +63,21 @@ def _template(template: str, questions: Mapping[str, Question], answers: Mapping
         if questions[found[1]].kind == "whole" and not found[2]:
             return str(int(answer))
         text = json.dumps(answer, ensure_ascii=False)
-        return re.sub(r"\{(?=[{%#])", r"\\u007b", text[1:-1] if found[2] else text)
+        return re.sub(r"\{(?=[{%#]|\Z)", r"\\u007b", text[1:-1] if found[2] else text)
 
     return _IN_TEMPLATE.sub(literal, template)
 
 
 def _filled(value: Any, answers: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        return _IN_TEXT.sub(lambda found: answers[found[1]], value)
+        return _IN_TEXT.sub(lambda found: _origin(answers[found[1]]) if found[2] else answers[found[1]], value)
     if isinstance(value, Mapping):
         return {name: _filled(each, answers) for name, each in value.items()}
     if isinstance(value, list):
         return [_filled(each, answers) for each in value]
     return value
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -17,7 +17,10 @@ from mintmark.fields import read_text
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?&=%@,;+\[\]-]+", re.ASCII)
+_PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
+_OURS = ("exp", "iat", "jti", "nbf")  # No template may write these: they are the site's own.
 _CLAIM = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}", re.ASCII)
+_LETTERS = re.compile(r"[A-Za-z]{1,60}", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9._~:@/+=*-]{1,255}", re.ASCII)
 
 
@@ -42,7 +45,7 @@ def read_answers(questions: tuple[Question, ...], given: Mapping[str, Any]) -> d
             problems.append((name[:40], "is not asked for by this preset"))
     for question in questions:
         try:
-            answers[question.name] = _answer(question, given.get(question.name))
+            answers[question.name] = read_answer(question, given.get(question.name))
         except FieldError as error:
             problems.append((question.name, str(error)))
     if problems:
@@ -50,7 +53,8 @@ def read_answers(questions: tuple[Question, ...], given: Mapping[str, Any]) -> d
     return answers
 
 
-def _answer(question: Question, value: Any) -> str:
+def read_answer(question: Question, value: Any) -> str:
+    """Return the answer to one question, or its default. Raises FieldError."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)  # A file may well say 10 for a number.
     if value is None or value == "":
@@ -86,15 +90,21 @@ def _is_site(text: str) -> bool:
 
 def _is_host(text: str) -> bool:
     name, colon, port = text.partition(":")
-    return _HOST.fullmatch(name) is not None and (not colon or (port.isdecimal() and 0 < int(port) < 65_536))
+    return _HOST.fullmatch(name) is not None and (
+        not colon or (_PORT.fullmatch(port) is not None and int(port) < 65_536)
+    )
 
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
+        json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON (RFC 8259 §6)")
 
 
 # kind → what tells whether an answer is one, and what it takes, in words.
@@ -103,12 +113,19 @@ KINDS: dict[str, tuple[Callable[[str], bool], str]] = {
     "id": (lambda text: _TOKEN.fullmatch(text) is not None, "takes A–Z a–z 0–9 and . _ ~ : @ / + = * -"),
     "subdomain": (
         lambda text: _LABEL.fullmatch(text) is not None,
-        "takes one part of a host name: a–z, 0–9 and “-”, without dots",
+        "takes a–z, 0–9 and, between them, “-”; no dots",
     ),
     "host": (_is_host, "takes a host name in lower case, without https:// and without a path"),
     "site": (_is_site, "takes an address that begins with https:// (or http://localhost), without a slash at its end"),
     "address": (_is_address, "takes a whole address that begins with https:// (or http://localhost)"),
     "whole": (lambda text: re.fullmatch(r"[0-9]{1,15}", text, re.ASCII) is not None, "takes a whole number"),
-    "claim": (lambda text: _CLAIM.fullmatch(text) is not None, "takes letters, digits and “_”, a letter first"),
+    "claim": (
+        lambda text: _CLAIM.fullmatch(text) is not None and text not in _OURS,
+        "takes letters, digits and “_”, a letter first, but not exp, iat, jti or nbf: the site writes those",
+    ),
+    "letters": (
+        lambda text: _LETTERS.fullmatch(text) is not None and text not in _OURS,
+        "takes letters, but not exp, iat, jti or nbf: the site writes those",
+    ),
     "json": (_is_json, "takes JSON"),
 }

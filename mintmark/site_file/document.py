@@ -117,9 +117,7 @@ class _EntryReader:
         self._problems.add(entry, ".".join([field, *deeper])[:200], fault.words)
 
     def _read_field(self, entry: Entry, field: str, value: Any) -> None:
-        if field in self._section.later:
-            self._problems.add(entry, field, _UNKNOWN_NOW)
-        elif field not in self._section.readers:
+        if field not in self._section.readers:
             known = ", ".join(self._section.readers)
             self._problems.add(entry, field[:80], f"is no field of {self._name}; there are {known}")
         elif field not in entry.faulty:

@@ -38,7 +38,6 @@ class Section:
 
     named_by: str
     readers: dict[str, Reader]
-    later: frozenset[str] = frozenset()
     key_of: Callable[[str], str] = str
 
 

@@ -49,6 +49,7 @@ def _shown(path: str, name: str, definition: dict[str, Any]) -> dict[str, Any]:
         "lifetime": definition["lifetime"],
         "params": [param["name"] for param in params],
         "methods": definition["answer"]["methods"],
+        "launch": definition.get("launch") is not None,
         "example": _example(
             site_url + path_here if origins else path_here, bool(origins), definition["answer"], params
         ),

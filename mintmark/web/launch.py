@@ -1,5 +1,143 @@
-"""Launch: sends the browser of who is signed in to the relying party, with a fresh token."""
+"""Launch, `GET /launch/<path>`: sends the browser to the relying party with a fresh token, as that one wants it.
 
-from flask import Blueprint
+`_launch` is the whole story, in the order in which it is decided: live asset that launches (404) → method (405) →
+navigation (403) → person (strangers went to sign in before they came here) → reader (403) → limit (429) →
+parameters (400) → claims, contract and key (500) → row (503) → on. What is refused is a page, for a person looks at it.
+"""
+
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from werkzeug.routing import Rule
+
+from mintmark import errors
+from mintmark.assets.launching import Destination, read_destination
+from mintmark.assets.params import read_params
+from mintmark.assets.prepare import Prepared
+from mintmark.paths import is_path
+from mintmark.readers import Reader, may_edit, see_that_may_fetch
+from mintmark.web import get_mint, refusals
+from mintmark.web.asking import Asking
+from mintmark.web.next_page import LAUNCH, launch_address
+from mintmark.web.origins import OriginRefused, own_origin, see_navigation
+from mintmark.web.policy import policy
+from mintmark.web.refusals import NoMethod, SignInNeeded
+from mintmark.web.rights import may_administer
 
 bp = Blueprint("launch", __name__)
+# class → (status, title); NotRecorded and Busy are pages of app.py, anything else is a bug.
+PAGES: dict[type[errors.MintmarkError], tuple[int, str]] = {
+    errors.NotFound: (404, "Nothing here"),
+    NoMethod: (405, "Not this way"),
+    OriginRefused: (403, "Not from there"),
+    SignInNeeded: (403, "Sign in again"),
+    errors.NotAReader: (403, "Not for you"),
+    errors.LimitReached: (429, "Too often"),
+    errors.BadParameters: (400, "This address was refused"),
+    errors.CannotIssue: (500, "You get no token"),
+}
+
+
+@bp.record
+def _add_rule(state: BlueprintSetupState) -> None:
+    """Take every method, so that what is not GET is answered in its turn, and not by the router."""
+    state.app.url_map.add(Rule("/launch/<path:path>", endpoint=LAUNCH, methods=None))
+    state.app.view_functions[LAUNCH] = launch
+
+
+@bp.after_request
+def tell_nobody(response: Response) -> Response:
+    """Whoever is led to learns neither from where nor with which parameters (RFC 9700 §4.2.4)."""
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def launch(path: str) -> ResponseReturnValue:
+    """Send the browser on with a fresh token, or say why not."""
+    asking = Asking(get_mint(), path)
+    try:
+        return _launch(asking, path)
+    except tuple(PAGES) as error:
+        return _refuse(asking, error)
+    except errors.NotRecorded as error:
+        refusals.tell(asking, error, 503)
+        raise errors.Busy("The token could not be written into the log, so it was not sent. Try again soon.") from error
+
+
+def _launch(asking: Asking, path: str) -> ResponseReturnValue:
+    mint = asking.mint
+    if is_path(path):
+        session = current_user.get_id() if current_user.is_authenticated else None
+        asking.asset, asking.reader = mint.look_up(path, now=asking.now, session=session)
+    asset = _see_that_launches(asking.asset)
+    _see_method()
+    see_navigation(request, mint.settings)
+    reader = _see_signed_in(asking.reader)
+    given = [*request.args.items(multi=True)]
+    if _comes_from_sign_in(asking):
+        return render_template("launch_onward.html", asset=asset, address=launch_address(path, asset, given))
+    see_that_may_fetch(asset, reader)
+    mint.see_limit(asset, reader, now=asking.now)
+    params = read_params(asset, given)
+    destination = read_destination(asset.definition["launch"], given)
+    issued = mint.issue(asset, reader, params, asking.occasion)
+    return _send(asset, destination, issued.token)
+
+
+def _see_that_launches(asset: Prepared | None) -> Prepared:
+    if asset is None or asset.definition.get("launch") is None:
+        raise errors.NotFound("No live asset at this path sends anybody on.")
+    return asset
+
+
+def _see_method() -> None:
+    if request.environ["REQUEST_METHOD"] != "GET":
+        raise NoMethod("This address is opened, and takes nothing.")
+
+
+def _see_signed_in(reader: Reader | None) -> Reader:
+    if reader is None:
+        raise SignInNeeded("Your session has ended.")
+    return reader
+
+
+def _comes_from_sign_in(asking: Asking) -> bool:
+    """Tell whether this is the redirect that follows the sign-in form.
+
+    Chromium holds the form's `form-action` against every further redirect, also those of the relying party, to
+    origins that nobody here knows. A page between, without a token, begins anew.
+    """
+    sign_in = own_origin(request, asking.mint.settings) + url_for("signin.form")
+    return request.headers.get("Referer", "").partition("?")[0] == sign_in
+
+
+def _send(asset: Prepared, destination: Destination, token: str) -> ResponseReturnValue:
+    if destination.by != "post":
+        return redirect(destination.address(token), 303)
+    page = make_response(render_template("launch.html", asset=asset, destination=destination, token=token))
+    page.headers["Content-Security-Policy"] = policy(None)
+    return page
+
+
+def _refuse(asking: Asking, error: errors.MintmarkError) -> Response:
+    status, title = next(answer for kind, answer in PAGES.items() if isinstance(error, kind))
+    refusals.tell(asking, error, status)
+    asset, reader = asking.asset, asking.reader
+    edits = asset is not None and reader is not None and may_edit(asset, reader)
+    page = render_template(
+        "launch_refused.html",
+        status=status,
+        title=title,
+        words=str(error),
+        asset=asset,
+        edits=edits,
+        administers=may_administer(),
+        request_id=g.request_id,
+    )
+    response = make_response(page, status)
+    if isinstance(error, errors.LimitReached):
+        response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, NoMethod):
+        response.headers["Allow"] = "GET"
+    return response

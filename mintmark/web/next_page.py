@@ -1,16 +1,24 @@
 """Where to go after signing in: never to a given string, only to a page of the URL map, rebuilt.
 
 `////evil.test`, `https:evil.test`, `/\\evil.test` and their kin match no route and lead home
-(ASVS 3.7.2; CWE-601).
+(ASVS 3.7.2; CWE-601). A launch keeps the names that its asset declares, and no others.
 """
 
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import current_app, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-HOME = "home.home"
+from mintmark.assets import launching
+from mintmark.assets.prepare import Prepared
+from mintmark.paths import is_path
+from mintmark.web import get_mint
+
+HOME, LAUNCH = "home.home", "launch.launch"
 # endpoint → the query names that it declares.
 _QUERY = {
     HOME: ("after",),
@@ -25,12 +33,51 @@ _QUERY = {
 _NEVER = frozenset({"static", "signin.form", "signin.sign_out", "setup.setup", "password_link.form", "nothing.nothing"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A page of ours that somebody wants: its endpoint, what its address holds, and the query as it was given."""
+
+    endpoint: str
+    values: dict[str, Any]
+    query: list[tuple[str, str]]
+
+
 def next_page(wanted: str | None) -> str:
     """Return the address to go to: the wanted page if it is one of ours, else home."""
-    return _rebuild(wanted or "") or url_for(HOME)
+    found = _find(wanted or "")
+    if found is None:
+        return url_for(HOME)
+    if found.endpoint == LAUNCH:
+        path = found.values["path"]
+        return launch_address(path, _asset_at(path), found.query) if is_path(path) else url_for(HOME)
+    query = {name: value for name, value in found.query if value and name in _QUERY.get(found.endpoint, ())}
+    return url_for(found.endpoint, **{**query, **found.values})
 
 
-def _rebuild(wanted: str) -> str | None:
+def launch_address(path: str, asset: Prepared | None, given: Iterable[tuple[str, str]]) -> str:
+    """Return the launch address of a path with what its asset declares; what is given twice stays so, to be refused."""
+    names = launching.names_of(asset.definition) if asset else frozenset()
+    query = urlencode([(name, value) for name, value in given if name in names])
+    return url_for(LAUNCH, path=path) + ("?" + query if query else "")
+
+
+def origins_behind(wanted: str | None) -> list[str]:
+    """Return the other origins to which the redirects after signing in lead: those of a launch by redirect."""
+    found = _find(wanted or "")
+    if found is None or found.endpoint != LAUNCH or not is_path(found.values["path"]):
+        return []
+    asset = _asset_at(found.values["path"])
+    launch = asset.definition.get("launch") if asset else None
+    return [] if launch is None or launch["by"] == "post" else launching.origins_of(launch, found.query)
+
+
+def _asset_at(path: str) -> Prepared | None:
+    mint = get_mint()
+    asset, _ = mint.look_up(path, now=mint.clock())
+    return asset
+
+
+def _find(wanted: str) -> _Wanted | None:
     try:
         parts = urlsplit(wanted)
         is_local = wanted.startswith("/") and not parts.scheme and not parts.netloc
@@ -42,7 +89,6 @@ def _rebuild(wanted: str) -> str | None:
         endpoint, values = adapter.match(path, method="GET")
         if endpoint in _NEVER:
             return None
-        query = {name: value for name, value in parse_qsl(parts.query) if name in _QUERY.get(endpoint, ())}
-        return url_for(endpoint, **{**query, **values})
+        return _Wanted(endpoint, dict(values), parse_qsl(parts.query, keep_blank_values=True))
     except (ValueError, HTTPException, RequestRedirect):
         return None

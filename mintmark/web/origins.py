@@ -47,6 +47,13 @@ def see_origin(request: Request, settings: Settings, listed: Set[str] = frozense
     raise OriginRefused("The request comes from a page of another origin and is not a navigation.")
 
 
+def see_navigation(request: Request, settings: Settings) -> None:
+    """Raises OriginRefused unless somebody went here: no prefetch, frame, picture or script of any page does."""
+    see_origin(request, settings)
+    if request.headers.get("Sec-Fetch-Dest", "document") != "document":
+        raise OriginRefused("The request is not a navigation of the whole page.")
+
+
 def _is_navigation(request: Request) -> bool:
     """Only a GET of the address bar or a link; a frame, an object or a form is none."""
     mode, target = request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest")

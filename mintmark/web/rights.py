@@ -25,6 +25,8 @@ EDITORS_TOO = frozenset(
         "revisions.revision",
         "revisions.bring_back",
         "awkward.awkward",
+        "verifying.verifying",
+        "delivery.delivery",
     }
 )
 

@@ -1,6 +1,6 @@
 """Signing in with a password, and signing out."""
 
-from flask import Blueprint, redirect, render_template, request, session
+from flask import Blueprint, Response, make_response, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
@@ -10,8 +10,9 @@ from mintmark.fields import MAX_USERNAME
 from mintmark.models import writing
 from mintmark.web import get_mint
 from mintmark.web.csrf import check_csrf
-from mintmark.web.next_page import next_page
+from mintmark.web.next_page import next_page, origins_behind
 from mintmark.web.occasion import occasion
+from mintmark.web.policy import policy
 from mintmark.web.proof import count_attempt, verify_and_begin
 
 bp = Blueprint("signin", __name__)
@@ -21,9 +22,10 @@ WRONG = "This name and password do not belong together. Try again, or ask an adm
 @bp.get("/login")
 def form() -> ResponseReturnValue:
     """Show the form; who is signed in goes on."""
+    wanted = request.args.get("next", "")
     if current_user.is_authenticated:
-        return redirect(next_page(request.args.get("next")), 303)
-    return render_template("login.html", username="", next=request.args.get("next", ""), problem=None)
+        return redirect(next_page(wanted), 303)
+    return _page("", wanted, None)
 
 
 @bp.post("/login")
@@ -59,8 +61,11 @@ def sign_out() -> ResponseReturnValue:
     return response
 
 
-def _form(username: str, problem: str, status: int, headers: dict[str, str]) -> tuple[str, int, dict[str, str]]:
-    page = render_template(
-        "login.html", username=username[:MAX_USERNAME], next=request.form.get("next", ""), problem=problem
-    )
-    return page, status, headers
+def _form(username: str, problem: str, status: int, headers: dict[str, str]) -> ResponseReturnValue:
+    return _page(username[:MAX_USERNAME], request.form.get("next", ""), problem), status, headers
+
+
+def _page(username: str, wanted: str, problem: str | None) -> Response:
+    page = make_response(render_template("login.html", username=username, next=wanted, problem=problem))
+    page.headers["Content-Security-Policy"] = policy(["'self'", *origins_behind(wanted)])
+    return page

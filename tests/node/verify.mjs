@@ -16,6 +16,8 @@ async function judge(asked) {
     const { payload, protectedHeader } = await jwtVerify(asked.token, await keyOf(asked), {
       algorithms: asked.algorithms,
       audience: asked.audience ?? undefined,
+      issuer: asked.issuer ?? undefined,
+      typ: asked.typ ?? undefined,
       requiredClaims: asked.required,
       clockTolerance: asked.leeway,
       currentDate: new Date(asked.now * 1000),

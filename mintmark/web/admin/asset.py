@@ -17,6 +17,7 @@ from mintmark.readers import readers_in_words
 from mintmark.records.lately import lately
 from mintmark.web import get_mint
 from mintmark.web.admin.one_asset import get_asset, look_again
+from mintmark.web.admin.party_shown import party_of
 from mintmark.web.admin.relying_party import needs_of
 from mintmark.web.csrf import check_csrf
 from mintmark.web.occasion import occasion
@@ -44,6 +45,7 @@ def asset(asset_id: str) -> str:
         asset=kept,
         definition=definition,
         needs=needs,
+        party=party_of(definition),
         revision=revision,
         saved_by=db.session.get(Person, revision.actor),
         secret=source.secret_at(now),

@@ -12,13 +12,14 @@ from mintmark.assets.definition import DEFAULTS, read_definition
 from mintmark.errors import FieldError, InvalidFields
 from mintmark.fields import identifier_key, read_text
 from mintmark.keys.rings import Choice
+from mintmark.web.admin import party_entered
 from mintmark.web.admin.entered_text import (
-    headers_text,
     json_text,
+    pairs_text,
     params_text,
-    read_headers,
     read_number,
     read_object,
+    read_pairs,
     read_params,
 )
 from mintmark.web.forms import Problems, lines_of, typed
@@ -41,6 +42,7 @@ PLACES = {
     "origins": ("origins",),
     "answer": ("answer", "answer_field", "answer_beside", "answer_methods"),
     "params": ("params",),
+    **party_entered.PLACES,
     "live": ("live",),
 }
 LABELS = {
@@ -65,12 +67,13 @@ LABELS = {
     "answer_beside": "Fields beside the token",
     "answer_methods": "Methods",
     "params": "Parameters",
+    **party_entered.LABELS,
     "live": "Live",
 }
 _LISTS = ("claims", "answer_methods", "reader_groups", "editor_groups")
 _SWITCHES = ("endless", "live")
 _TEXTS = tuple(name for name in LABELS if name not in (*_LISTS, *_SWITCHES))
-_ONE_LINE = frozenset({"path", "name", "answer_field"})
+_ONE_LINE = frozenset({"path", "name", "answer_field", *party_entered.ONE_LINE})
 _JSON_ANSWER = {"field": "token", "beside": {}, "methods": ["GET", "POST"]}
 
 
@@ -98,7 +101,7 @@ def values_of(definition: Mapping[str, Any], group_names: Mapping[str, str]) -> 
         "endless": lifetime is None,
         "readers": "everyone" if definition["readers"] == "everyone" else "groups",
         "signing_key": definition.get("signing_key") or "",
-        "headers": headers_text(definition["headers"]),
+        "headers": pairs_text(definition["headers"]),
         "backdate": str(definition["backdate"]),
         "claims": [name for name, is_on in definition["claims"].items() if is_on],
         "origins": "\n".join(definition["origins"]),
@@ -107,6 +110,7 @@ def values_of(definition: Mapping[str, Any], group_names: Mapping[str, str]) -> 
         "answer_beside": json_text(answer["beside"]) if answer["beside"] else "",
         "answer_methods": answer["methods"] if answer["form"] == "json" else _JSON_ANSWER["methods"],
         "params": params_text(definition["params"]),
+        **party_entered.values_of(definition),
     }
 
 
@@ -150,9 +154,10 @@ def read_entered(
         "lifetime": lambda: _lifetime(values),
         "readers": lambda: _readers(values, group_ids),
         "editors": lambda: _groups(values, "editor", group_ids),
-        "headers": lambda: read_headers(values["headers"]),
+        "headers": lambda: read_pairs(values["headers"], "headers"),
         "answer": lambda: _answer(values),
         "params": lambda: read_params(values["params"]),
+        **party_entered.readers(values),
     }
     for field, read in readers.items():
         # What is refused here stays text, which is refused below as well: the first words are shown.
@@ -164,8 +169,12 @@ def read_entered(
             entered, group_ids={each: each for each in group_ids.values()}, attributes=attributes, keys=keys
         )
     except InvalidFields as error:
+        found: dict[str, list[str]] = {}
         for field, words in error.problems:
-            _add(problems, field, words)
+            found.setdefault(field, []).append(words)
+        for field, all_words in found.items():
+            # A template may break a contract in several places; of other fields the first thing is enough.
+            _add(problems, field, "; ".join(all_words) if field == "template" else all_words[0])
     problems.see()
     return definition
 

@@ -13,13 +13,12 @@ from sqlalchemy.exc import IntegrityError
 from mintmark import attributes, groups
 from mintmark.assets import revisions, save
 from mintmark.assets.anew import read_anew
-from mintmark.assets.definition import DEFAULTS
 from mintmark.errors import FieldError, InvalidFields, SealError
 from mintmark.keys.rings import Choice
 from mintmark.models import Asset, Revision, writing
-from mintmark.paths import is_path
+from mintmark.presets import all_presets, find_preset, read_answers
 from mintmark.web import get_mint
-from mintmark.web.admin import key_chosen, new_entered, secret_entered
+from mintmark.web.admin import key_chosen, new_begun, new_entered, presets, secret_entered
 from mintmark.web.admin.asset_conflict import differing
 from mintmark.web.admin.asset_entered import (
     EDITORS_FIELDS,
@@ -32,7 +31,7 @@ from mintmark.web.admin.asset_entered import (
 )
 from mintmark.web.admin.key_sharing import at_template
 from mintmark.web.admin.one_asset import SavedMeanwhile, get_asset, lock_as_seen, look_again
-from mintmark.web.admin.secret_entered import new_secret_values, typed_secret_values
+from mintmark.web.admin.secret_entered import typed_secret_values
 from mintmark.web.admin.template_check import look_at, problems_of
 from mintmark.web.csrf import check_csrf
 from mintmark.web.forms import Form, shown
@@ -40,27 +39,28 @@ from mintmark.web.occasion import occasion
 from mintmark.web.rights import NotAllowed, may_administer, see_right
 
 bp = Blueprint("asset_form", __name__, url_prefix="/admin/assets")
-FIRST_TEMPLATE = """{
-  "sub": "{{ user.username }}",
-  "name": "{{ user.display_name }}",
-  "email": "{{ user.email | omit }}"
-}"""
 _NOT_EDITED = ("path", "live", "signing_key")  # These have acts of their own.
 
 
 @bp.get("/new")
 def draft() -> ResponseReturnValue:
-    """Show the form of an asset to be made: good as it stands, but for path and name."""
-    under = request.args.get("under", "")
-    first = {**DEFAULTS, "path": f"{under}/" if is_path(under) else "", "name": "", "template": FIRST_TEMPLATE}
-    values = values_of(first, groups.names_by_id()) | new_entered.new_key_values() | new_secret_values()
-    return _page(Form(values))
+    """Show the form of an asset to be made, as it is usual, or as a preset fills it in."""
+    if not (slug := request.args.get("preset")):
+        return _page(Form(new_begun.usual(request.args.get("under", ""))))
+    preset, given = presets.get_preset(slug), presets.given_answers()
+    try:
+        answers = read_answers(preset.questions, given)
+    except InvalidFields as error:
+        return presets.asked_again(preset, given, error)
+    return _page(Form(new_begun.of_preset(preset, answers)))
 
 
 @bp.post("/new")
 def create_asset() -> ResponseReturnValue:
-    """Make an asset as revision 1, and show what it gives; or only look at the template."""
+    """Make an asset as revision 1, and show what it gives; or only begin with a template, or look at one."""
     check_csrf()
+    if request.form.get("act") == "begin":
+        return _page(Form(new_begun.from_elsewhere()))
     now = get_mint().clock()
     values = typed_values() | new_entered.typed_key_values() | typed_secret_values()
     values = new_entered.with_algorithm_of_key(values, now)
@@ -223,8 +223,11 @@ def _page(
     labels = LABELS | secret_entered.LABELS | {"key_id": "Key id"}
     labels = {name: label for name, label in labels.items() if name in form.values}
     more |= {"labels": labels, "asset": asset, "boxes": boxes, "params": params, "faults": faults}
+    if may_administer():
+        more |= {"presets": all_presets(), "preset": find_preset(form.values["preset"])}
     if asset is None:
         more["keys"] = key_chosen.choices(get_mint().clock())
+        more |= presets.begun_with(form.values["preset"], form.values["ask"])
     elif may_administer() and asset.ring_id is not None:
         more["fixed_algorithm"] = save.current_revision(asset).definition["algorithm"]
     return shown(page, form, status, **more)

@@ -19,28 +19,28 @@ def read_number(text: str) -> int | str:
     return int(text) if re.fullmatch(r"-?[0-9]{1,12}", text, re.ASCII) else text
 
 
-def read_headers(text: str) -> dict[str, Any]:
-    """Return headers of lines `name: value`, or of one JSON object. Raises FieldError."""
+def read_pairs(text: str, field: str) -> dict[str, Any]:
+    """Return what lines `name: value` say, or one JSON object. Raises FieldError."""
     if text.lstrip().startswith("{"):
-        return read_object(text, "headers")
-    headers: dict[str, Any] = {}
+        return read_object(text, field)
+    pairs: dict[str, Any] = {}
     for line in lines_of(text):
         name, colon, value = (piece.strip() for piece in line.partition(":"))
         if not colon:
-            raise FieldError(f"“{line[:40]}” has no colon; write each as name: value", "headers")
-        if name in headers:
-            raise FieldError(f"names “{name[:40]}” twice", "headers")
-        headers[name] = value
-    return headers
+            raise FieldError(f"“{line[:40]}” has no colon; write each as name: value", field)
+        if name in pairs:
+            raise FieldError(f"names “{name[:40]}” twice", field)
+        pairs[name] = value
+    return pairs
 
 
-def headers_text(headers: Mapping[str, str]) -> str:
-    """Return a line for each header, or JSON where lines would not give the same back."""
-    lines = re.sub(r"\r\n?", "\n", "\n".join(f"{name}: {value}" for name, value in headers.items()))
+def pairs_text(pairs: Mapping[str, str]) -> str:
+    """Return a line for each name and value, or JSON where lines would not give the same back."""
+    lines = re.sub(r"\r\n?", "\n", "\n".join(f"{name}: {value}" for name, value in pairs.items()))
     try:
-        return lines if read_headers(lines) == headers else json_text(headers)
+        return lines if read_pairs(lines, "") == pairs else json_text(pairs)
     except FieldError:
-        return json_text(headers)
+        return json_text(pairs)
 
 
 def read_params(text: str) -> list[dict[str, Any]]:
@@ -78,16 +78,16 @@ def read_object(text: str, field: str) -> dict[str, Any]:
     def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
-            raise FieldError("name a field twice in one object", field)
+            raise FieldError("cannot name a field twice in one object", field)
         return found
 
     try:
         found = json.loads(text, object_pairs_hook=without_repeats)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise FieldError(f"are no JSON object: {error.msg} at {place}", field) from None
+        raise FieldError(f"cannot be read as a JSON object: {error.msg} at {place}", field) from None
     except (ValueError, RecursionError):
-        raise FieldError("are no JSON object that can be kept", field) from None
+        raise FieldError("cannot be read as a JSON object that can be kept", field) from None
     if not isinstance(found, dict):
-        raise FieldError("are no JSON object: write {…}", field)
+        raise FieldError("cannot be read as a JSON object: write {…}", field)
     return found

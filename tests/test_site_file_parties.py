@@ -1,0 +1,119 @@
+"""Relying parties in a site file: presets with their answers, contracts and launches go in and come out the same."""
+
+import json
+
+import pytest
+
+from mintmark.assets.definition import DEFAULTS
+from mintmark.presets import all_presets
+from mintmark.site_file.reading import read_tree
+from tests.conftest import SECRET
+from tests.making import MATRIX, make_person
+from tests.test_asset_form import definition_of
+from tests.test_examine_contract import rewrite
+from tests.test_site_file_export import empty_site, exported
+from tests.test_site_file_import import imported, refused
+
+assert empty_site  # A fixture, by its name.
+CONTRACT = {
+    "algorithms": ["HS256"],
+    "headers": {"kid": {"required": True, "without": "\u2028 #"}},
+    "claims": {"sub": {"required": True, "type": "text", "one_of": ["a: b", "yes", "ben"]}, "no": {"constant": {"ask": [1, 1.0, None]}}},
+    "lifetime": {"shortest": 30, "longest": 900},
+    "key": {"bytes": 32},
+}  # fmt: skip
+LAUNCH = {"by": "fragment", "url": "https://a.test/x?y=1", "name": "jwt", "pass": ["state"], "return_to": ["https://a.test"]}
+ZENDESK = {"path": "zendesk", "preset": "zendesk-sso", "ask": {"subdomain": "acme"}, "secret": {"text": SECRET}}
+ASSETS = [
+    ZENDESK,
+    {"path": "own", "name": "Own", "template": '{"sub": "{{ user.username }}"}', "headers": {"kid": "k"}, "contract": CONTRACT, "launch": LAUNCH, "secret": {"text": SECRET}},
+    {"path": "plain", "name": "Plain", "preset": "plain", "template": MATRIX, "secret": {"text": SECRET}},
+]  # fmt: skip
+
+
+def assets_of(text):
+    return {asset["path"]: asset for asset in read_tree(text).root["assets"]}
+
+
+def test_a_new_asset_of_a_preset_is_filled_in_but_for_what_the_file_says(house):
+    imported(house, {"assets": [ZENDESK, {**ZENDESK, "path": "other", "name": "Other", "lifetime": 60, "launch": None}]})
+
+    definition, other = definition_of(house, "zendesk"), definition_of(house, "other")
+    assert (definition["name"], definition["lifetime"], definition["algorithm"]) == ("Zendesk", 120, "HS256")
+    assert definition["template"] == all_presets()["zendesk-sso"].definition["template"]
+    assert definition["launch"] == {
+        "by": "post", "url": "https://acme.zendesk.com/access/jwt", "name": "jwt", "pass": ["return_to"],
+        "return_to": ["https://acme.zendesk.com"],
+    }  # fmt: skip
+    assert (definition["preset"], definition["ask"], definition["contract"]) == ("zendesk-sso", {"subdomain": "acme"}, None)
+    assert {**definition, "path": "other", "name": "Other", "lifetime": 60, "launch": None} == other
+
+
+def test_an_export_holds_them_where_they_are_and_imports_as_the_same(house, empty_site):
+    make_person(house, "ada", is_admin=True)
+    imported(house, {"assets": ASSETS})
+
+    text = exported(house)
+
+    found = assets_of(text)
+    assert (found["own"]["contract"], found["own"]["launch"]) == (CONTRACT, LAUNCH)
+    assert (found["zendesk"]["preset"], found["zendesk"]["ask"]) == ("zendesk-sso", {"subdomain": "acme"})
+    absent = {"own": {"preset", "ask"}, "zendesk": {"contract"}, "plain": {"ask", "contract", "launch"}}
+    assert {path: names & found[path].keys() for path, names in absent.items()} == dict.fromkeys(absent, set())
+    assert json.dumps(found["own"]["contract"]["claims"]["no"]) == '{"constant": {"ask": [1, 1.0, null]}}'
+
+    env = {name: SECRET for name in ("MINTMARK_SECRET_OWN", "MINTMARK_SECRET_ZENDESK", "MINTMARK_SECRET_PLAIN")}
+    assert imported(house, text) == []
+    imported(empty_site, text, env=env)
+    assert exported(empty_site) == text
+    for path in found:
+        assert definition_of(empty_site, path) == definition_of(house, path)
+
+
+CHANGES = [
+    ({"path": "zendesk", "ask": {"subdomain": "other"}}, ["~ assets zendesk: ask"]),
+    ({"path": "zendesk", "launch": None}, ["~ assets zendesk: launch"]),
+    ({"path": "zendesk", "preset": None, "ask": None}, ["~ assets zendesk: preset, ask"]),
+    ({"path": "zendesk", "preset": None, "ask": {}}, ["~ assets zendesk: preset, ask"]),
+    ({"path": "own", "contract": {"claims": {}}}, ["~ assets own: contract"]),
+    ({"path": "own", "contract": None}, ["~ assets own: contract"]),
+    ({"path": "own", "launch": {**LAUNCH, "by": "post"}}, ["~ assets own: launch"]),
+    ({"path": "plain", "contract": None, "launch": None, "ask": None}, []),
+    ({"path": "plain", "ask": {}}, []),
+    ({"path": "own", "contract": CONTRACT, "launch": {name: LAUNCH[name] for name in reversed(LAUNCH)}}, []),
+]
+
+
+@pytest.mark.parametrize(("entry", "lines"), CHANGES)
+def test_what_a_file_names_is_changed_and_tried_first(sqlite_house, entry, lines):
+    imported(sqlite_house, {"assets": ASSETS})
+
+    tried = imported(sqlite_house, {"assets": [entry]}, "--dry-run")
+
+    assert sorted(line.replace(",", "").split() for line in tried) == sorted(
+        line.replace(",", "").split() for line in lines
+    ) or {*tried[0].replace(",", "").split()} == {*lines[0].replace(",", "").split()}
+    assert imported(sqlite_house, {"assets": [entry]}) == tried
+    assert imported(sqlite_house, {"assets": [entry]}) == []
+
+
+def test_an_answer_that_stays_without_its_preset_is_an_error(sqlite_house):
+    imported(sqlite_house, {"assets": ASSETS})
+
+    assert refused(sqlite_house, {"assets": [{"path": "zendesk", "preset": None}]}) == (
+        "error: assets zendesk: ask: takes a preset beside it\n"
+    )
+    assert refused(sqlite_house, {"assets": [{"path": "zendesk", "preset": "plain"}]}) == (
+        "error: assets zendesk: ask: subdomain: is not asked for by this preset\n"
+    )
+
+
+def test_an_asset_from_before_relying_parties_does_not_change_by_an_import(house):
+    imported(house, {"assets": [{"path": "a", "name": "A", "template": MATRIX, "secret": {"text": SECRET}}]})
+    text = exported(house)
+    rewrite(house, **dict.fromkeys(("preset", "ask", "contract", "launch"), "(none)"))
+
+    assert exported(house) == text
+    assert imported(house, text) == []
+    assert "preset" not in definition_of(house, "a") and "preset" in DEFAULTS
+    assert imported(house, {"assets": [{"path": "a", "preset": "plain"}]}) == ["~ assets a: preset"]
