@@ -173,7 +173,9 @@ class FullHouse:
         return row["key_id"]
 
 
-_NO_PAGES = frozenset({"static", "token", "signin", "nothing", "setup", "password_link", "wellknown", "metrics", "launch"})
+_NO_PAGES = frozenset(
+    {"static", "token", "signin", "nothing", "setup", "password_link", "wellknown", "metrics", "launch"}
+)
 _PAGES_OF_AN_ASSET = ["", "/secret", "/edit", "/copy", "/revisions", "/revisions/1", "/preview"]
 _PAGES_OF_A_PARTY = ["", "/edit", "/revisions", "/revisions/1", "/delivery", "/verify"]
 _PREVIEWS = ["widget", "widget?with=next", "helpdesk?with=next", "chat?with=next"]

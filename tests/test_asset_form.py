@@ -150,9 +150,21 @@ CHANGES = [
         {"by": "query", "url": "https://a.test/b", "name": "t", "pass": [], "return_to": []},
     ),
     (
-        {"launch_by": "post", "launch_url": "http://127.0.0.1:1/", "launch_name": "t", "launch_pass": "state\n\n b ", "launch_return_to": "https://c.test\n"},
+        {
+            "launch_by": "post",
+            "launch_url": "http://127.0.0.1:1/",
+            "launch_name": "t",
+            "launch_pass": "state\n\n b ",
+            "launch_return_to": "https://c.test\n",
+        },
         "launch",
-        {"by": "post", "url": "http://127.0.0.1:1/", "name": "t", "pass": ["state", "b"], "return_to": ["https://c.test"]},
+        {
+            "by": "post",
+            "url": "http://127.0.0.1:1/",
+            "name": "t",
+            "pass": ["state", "b"],
+            "return_to": ["https://c.test"],
+        },
     ),
     ({"live": None}, "live", False),
     ({"path": "/z"}, "path", "z"),
@@ -167,7 +179,13 @@ def test_each_field_becomes_what_was_typed_and_nothing_else_changes(ada):
         fields |= {name: each if isinstance(each, list) else [each] for name, each in typed.items() if each is not None}
         fields = {name: each for name, each in fields.items() if typed.get(name, "") is not None}
         assert ada.post(NEW, data=sent(fields)).status_code == 303, typed
-        expected = {**DEFAULTS, "path": path, "name": "Z", "template": typed.get("template", FIRST_TEMPLATE), field: value}
+        expected = {
+            **DEFAULTS,
+            "path": path,
+            "name": "Z",
+            "template": typed.get("template", FIRST_TEMPLATE),
+            field: value,
+        }
         found = definition_of(ada.house, str(value) if field == "path" else path)
         assert json.dumps(found, sort_keys=True) == json.dumps(expected, sort_keys=True), typed
 
@@ -224,7 +242,11 @@ REFUSED = [
     ({"preset": "zendesk-sso", "ask": "acme"}, "ask", "has no colon"),
     ({"preset": "zendesk-sso", "ask": '{"subdomain": ["acme"]}'}, "ask", "subdomain: takes text"),
     ({"preset": "zendesk-sso", "ask": "subdomain: acme\nx: y"}, "ask", "x: is not asked for"),
-    ({"preset": "zendesk-sso", "ask": "subdomain: acme", "template": TEMPLATE}, "template", "lacks email, which the relying party asks for."),
+    (
+        {"preset": "zendesk-sso", "ask": "subdomain: acme", "template": TEMPLATE},
+        "template",
+        "lacks email, which the relying party asks for.",
+    ),
     ({"ask": "subdomain: acme"}, "ask", "takes a preset beside it"),
     ({"preset": "plain", "contract": "{}"}, "contract", "stands beside a preset"),
     ({"contract": "x"}, "contract", "cannot be read as a JSON object"),
@@ -236,12 +258,28 @@ REFUSED = [
     ({"contract": '{"key": {"bytes": 65}}'}, "secret", "the relying party asks for 65"),
     ({"launch_by": "redirect"}, "launch_by", "takes one of query, fragment, post"),
     ({"launch_by": "query", "launch_url": "", "launch_name": "t"}, "launch_url", "is empty"),
-    ({"launch_by": "query", "launch_url": "http://a.test", "launch_name": "t"}, "launch_url", "is no address that begins"),
+    (
+        {"launch_by": "query", "launch_url": "http://a.test", "launch_name": "t"},
+        "launch_url",
+        "is no address that begins",
+    ),
     ({"launch_by": "query", "launch_url": "https://a.test", "launch_name": ""}, "launch_name", "is empty"),
     ({"launch_by": "query", "launch_url": "https://a.test", "launch_name": "t t"}, "launch_name", "takes letters"),
-    ({"launch_by": "query", "launch_url": "https://a.test", "launch_name": "t", "launch_pass": "a-b"}, "launch_pass", "takes names of letters"),
-    ({"launch_by": "query", "launch_url": "https://a.test", "launch_name": "t", "launch_pass": "t"}, "launch_pass", "is the token’s name"),
-    ({"launch_by": "query", "launch_url": "https://a.test", "launch_name": "t", "launch_return_to": "a.test"}, "launch_return_to", "is no address that begins"),
+    (
+        {"launch_by": "query", "launch_url": "https://a.test", "launch_name": "t", "launch_pass": "a-b"},
+        "launch_pass",
+        "takes names of letters",
+    ),
+    (
+        {"launch_by": "query", "launch_url": "https://a.test", "launch_name": "t", "launch_pass": "t"},
+        "launch_pass",
+        "is the token’s name",
+    ),
+    (
+        {"launch_by": "query", "launch_url": "https://a.test", "launch_name": "t", "launch_return_to": "a.test"},
+        "launch_return_to",
+        "is no address that begins",
+    ),
     ({"readers": "everyone", "reader_groups": ["STAFF"]}, "readers", "take one of the two"),
     ({"readers": "groups", "reader_groups": ["gone"]}, "reader_groups", "was taken away meanwhile"),
     ({"editor_groups": ["gone"]}, "editor_groups", "was taken away meanwhile"),
@@ -277,7 +315,13 @@ def post_new(ada, typed):
 
 
 SECRET_LABELS = {"secret": "Secret", "secret_encoding": "How the secret is written"}
-CHOSEN = {"algorithm", "secret_encoding", "reader_groups", "editor_groups", "launch_by"}  # What is no choice cannot be shown again.
+CHOSEN = {
+    "algorithm",
+    "secret_encoding",
+    "reader_groups",
+    "editor_groups",
+    "launch_by",
+}  # What is no choice cannot be shown again.
 
 
 def test_what_is_refused_is_said_at_its_field_and_nothing_is_lost(refusing):
@@ -611,6 +655,19 @@ def test_who_comes_second_gets_both_texts_and_loses_nothing(ada):
     assert ada.post(address, data=sent(again)).status_code == 303
     definition = definition_of(ada.house, "rich")
     assert (definition["template"], definition["lifetime"]) == (mine, None)
+
+
+def test_a_conflict_names_what_differs_of_contract_and_launch(ada):
+    make_rich(ada.house)
+    loaded = fields_of(ada.get(edit_of(ada.house, "rich")))
+    theirs = {"contract": {"claims": {}}, "launch": {**RICH["launch"], "url": "https://theirs.test/"}}
+    change_asset(ada.house, "rich", **theirs)
+
+    answer = ada.post(edit_of(ada.house, "rich"), data=sent({**loaded, "launch_name": ["mine"]}))
+
+    page = Page(answer.text)
+    assert answer.status_code == 409 and page.texts["h4"] == ["Contract", "Address", "Name of the token"]
+    assert "https://theirs.test/" in page.text and fields_of(answer)["launch_name"] == ["mine"]
 
 
 def test_the_same_form_sent_twice_is_no_conflict(ada):

@@ -11,6 +11,7 @@ from tests.conftest import PASSWORD, SEALING_KEY, House, csrf_of
 from tests.making import make_asset
 from tests.test_rights import Walk
 
+pytestmark = pytest.mark.slow
 SITE, EVIL = "https://www.uni.test", "https://evil.test"
 JSON = {"form": "json", "field": "token", "beside": {}, "methods": ["GET", "POST"]}
 ELSEWHERE = [
@@ -52,7 +53,6 @@ def doors(house):
     return sorted(rule.build(house.walk.there, append_unknown=False)[1] for rule in rules)
 
 
-@pytest.mark.slow
 def test_no_request_of_another_site_does_anything_with_or_without_the_forms_token(site):
     token = token_of(site.ada, "/account")
     before, addresses = site.log(), doors(site)
@@ -68,7 +68,6 @@ def test_no_request_of_another_site_does_anything_with_or_without_the_forms_toke
     assert site.ada.get("/account", base_url=SITE).status_code == 200, "who is signed in still is"
 
 
-@pytest.mark.slow
 def test_no_form_without_its_token_does_anything_wherever_it_says_it_comes_from(site):
     before = site.log()
 

@@ -150,6 +150,28 @@ def test_a_preset_has_its_words_and_its_snippet_filled_in(shared_house):
     assert docs["rel"] == "noreferrer"
 
 
+def test_the_code_of_every_preset_is_javascript_with_hostile_answers_too():
+    node = shutil.which("node") or skip_or_fail("There is no node on the PATH")
+    codes = []
+    for preset in presets.all_presets().values():
+        hostile = {"text": HOSTILE[0], "id": "a/b=*"}
+        answers = {
+            each.name: each.choices[0] if each.choices else hostile.get(each.kind) or each.example or each.default
+            for each in preset.questions
+        }
+        if preset.snippet:
+            code = embedding.preset_code(preset, {"path": "a/b", "ask": answers}, "https://www.uni.test")
+            tags = [tag for tag, *_ in Page(code).tags]
+            assert code and tags in (["script"], ["script", "script"]), preset.slug
+            codes.append(code.partition('<script type="module">')[2].removesuffix("</script>"))
+    assert len(codes) > 1
+
+    script = f"for (const code of {json.dumps(codes)}) new (async () => {{}}).constructor(code);"
+    done = subprocess.run([node, "--input-type=module", "-"], input=script, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_preset_that_is_known_no_more_or_asks_for_more_is_no_error(shared_house):
     asset_id = make_asset(shared_house, "talk/five")
     change_asset(shared_house, "talk/five", preset="gone-with-the-wind", ask={"x": "y"})

@@ -141,7 +141,9 @@ def test_350_hostile_texts_stay_texts_on_every_page(make_plain_house, plain, par
     texts = hostile.TOGETHER[part::4]
     amount = see_hostile(FullHouse(make_plain_house()), plain, texts, is_each_list=part == 0)
     with capsys.disabled():
-        print(f"\na quarter of {len(hostile.TEXTS)} hostile texts, {len(texts)} times some at once, on {amount} pages each")
+        print(
+            f"\na quarter of {len(hostile.TEXTS)} hostile texts, {len(texts)} times some at once, on {amount} pages each"
+        )
 
 
 class Forms(HTMLParser):
@@ -216,7 +218,9 @@ def test_350_hostile_texts_in_every_field_of_every_form_are_answered(sqlite_hous
     for text in texts:
         send_everywhere(full, forms, text)
     with capsys.disabled():
-        print(f"\na quarter of {len(hostile.TEXTS)} hostile texts, {len(texts)} times some at once, into {len(forms)} forms")
+        print(
+            f"\na quarter of {len(hostile.TEXTS)} hostile texts, {len(texts)} times some at once, into {len(forms)} forms"
+        )
 
 
 def test_no_page_shows_a_secret_a_password_hash_or_a_token(sqlite_house):

@@ -16,7 +16,9 @@ MAIL = '{"sub": "{{ user.username }}",\n "email": "{{ user.email | omit }}"}'
 NEEDS_MAIL = {"claims": {"email": {"required": True, "format": "email"}}}
 HINT = "See the contract on the asset’s page, and change the template, or what this person has"
 # Two claims that are named like something of ours; neither is it.
-NAMED_LIKE_OURS = '{"user": {"email": "{{ user.email | default("") }}"}, "params": {"x": "{{ user.last_name | omit }}"}}'
+NAMED_LIKE_OURS = (
+    '{"user": {"email": "{{ user.email | default("") }}"}, "params": {"x": "{{ user.last_name | omit }}"}}'
+)
 
 
 def errors_of(house, *options):
@@ -32,7 +34,9 @@ def test_readers_whose_tokens_would_break_the_contract_are_counted_with_the_plac
     code, errors = errors_of(house)
 
     who = ", ".join(sorted(ids))
-    words = f"2 of 3 readers would get 500: line 2, column 2: The contract is broken: `email` is missing. {HINT} [{who}]"
+    words = (
+        f"2 of 3 readers would get 500: line 2, column 2: The contract is broken: `email` is missing. {HINT} [{who}]"
+    )
     assert code == 1 and errors == [f"error: a: {words}"]
 
 
@@ -43,7 +47,10 @@ def test_what_is_wrong_with_a_value_is_counted_apart_from_what_is_missing(sqlite
 
     _, errors = errors_of(sqlite_house)
 
-    assert ["`email` has to be an e-mail address" in errors[0], "`email` is missing" in errors[1]] in ([True] * 2, [False] * 2)
+    assert ["`email` has to be an e-mail address" in errors[0], "`email` is missing" in errors[1]] in (
+        [True] * 2,
+        [False] * 2,
+    )
     assert all("1 of 2 readers would get 500" in line for line in errors)
     assert "no address" not in "".join(errors)
 
@@ -56,7 +63,9 @@ def test_awkward_people_are_warned_about_where_real_ones_are_well(sqlite_house):
 
     assert (code, lines[0]) == (0, "a: for anybody who is signed in: a token for 1 of 1 reader")
     missing = next(line for line in findings if "is missing" in line)
-    assert missing.startswith("warning: a: a made-up person (without an e-mail address; with nothing set but the username")
+    assert missing.startswith(
+        "warning: a: a made-up person (without an e-mail address; with nothing set but the username"
+    )
     assert "would get 500: line 2, column 2: The contract is broken: `email` is missing" in missing
     assert check(sqlite_house, "--strict")[0] == 1
 
@@ -75,7 +84,9 @@ def test_a_claim_that_is_named_like_something_of_ours_is_not_taken_for_it(sqlite
     code, errors = errors_of(sqlite_house)
 
     assert code == 1 and len(errors) == 1
-    assert errors[0].startswith(f"error: a: 1 of 1 reader would get 500: line 1, column {column}: The contract is broken: {words}")
+    assert errors[0].startswith(
+        f"error: a: 1 of 1 reader would get 500: line 1, column {column}: The contract is broken: {words}"
+    )
 
 
 def test_items_of_lists_are_one_finding_whichever_of_them_breaks_the_contract(sqlite_house):
@@ -96,7 +107,9 @@ def test_a_header_and_a_key_have_no_place_in_the_template(sqlite_house):
 
     _, errors = errors_of(sqlite_house)
 
-    assert errors[0].startswith("error: a: 1 of 1 reader would get 500: The contract is broken: the header `kid` is missing")
+    assert errors[0].startswith(
+        "error: a: 1 of 1 reader would get 500: The contract is broken: the header `kid` is missing"
+    )
 
 
 def test_the_asset_page_says_it_and_shows_the_contract(sqlite_house):

@@ -3,13 +3,18 @@
 import base64
 import json
 import re
+from dataclasses import fields
 
 import pytest
 
-from mintmark import keypairs, payload, tokens
+from mintmark import contracts, keypairs, payload, tokens
+from mintmark.assets import launch_field
+from mintmark.assets.contract_words import TYPE_WORDS
+from mintmark.contracts import vocabulary
 from mintmark.keys import life
 from mintmark.payload import values
-from mintmark.web import help_tables
+from mintmark.presets import all_presets
+from mintmark.web import help_contracts, help_tables
 from tests.making import key_pair, make_asset, make_attribute, make_group, make_person
 from tests.test_pages import HOSTILE, Page
 
@@ -112,6 +117,34 @@ def test_the_key_sets_are_those_that_the_site_serves_and_rotation_is_told_in_fiv
     assert len(help_tables.ROTATION) == 5 and set(help_tables.ROTATION) <= set(page.texts["li"])
     assert (life.CACHE_SECONDS, life.WAIT_SECONDS) == (300, 360)
     assert "5 minutes, so it signs 6 minutes later at the earliest" in page.text
+
+
+def test_every_word_of_a_contract_is_on_the_page_with_an_example_that_is_one(ben):
+    page = help_of(ben)
+
+    assert tuple(help_contracts.WORDS) == vocabulary.WORDS and set(TYPE_WORDS) == set(contracts.TYPES)
+    assert set(help_contracts.PARTS) == {field.name for field in fields(contracts.Contract)} - {"definition"}
+    assert json.loads(help_contracts.contract()) == help_contracts.EXAMPLE
+    assert set(help_contracts.EXAMPLE) == set(help_contracts.PARTS)
+    for row in help_contracts.words():
+        contracts.read_contract({"claims": {"x": json.loads(row.example)}})
+        assert {row.written, row.example} <= set(page.texts["code"]) and row.takes in page.texts["td"]
+    assert help_contracts.formats().keys() == contracts.FORMATS.keys() <= set(page.texts["code"])
+    for kind, words in TYPE_WORDS.items():
+        assert f"{kind} ({words})" in page.text
+
+
+def test_presets_and_ways_to_launch_are_on_the_page_and_the_list_is_linked_for_administrators(sqlite_house, ben):
+    make_person(sqlite_house, "ada", is_admin=True)
+
+    assert tuple(help_contracts.WAYS) == launch_field.WAYS
+    for client, is_linked in ((ben, False), (sqlite_house.signed_in("ada"), True)):
+        page = help_of(client)
+        assert all(preset.name in page.text for preset in all_presets().values())
+        assert set(help_contracts.WAYS | help_contracts.LAUNCH) <= set(page.texts["code"])
+        assert ("/admin/presets" in [found["href"] for found in page.all("a")]) is is_linked
+    rule = {"by": "post", "url": "https://a.test", "name": "t"}
+    assert set(launch_field.read_launch(rule)) == {"by", *help_contracts.LAUNCH}
 
 
 def test_every_part_has_an_anchor_that_is_linked(ben):

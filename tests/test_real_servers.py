@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import JWKRegistry
 
 from mintmark import presets
@@ -233,16 +235,19 @@ def with_algorithm_none(case):
 
 
 def of_another_algorithm(case):
-    """The public key as a shared secret (CVE-2015-9235); the right secret under another name."""
+    """The public key as a shared secret (CVE-2015-9235); what is right under another name."""
     if case.algorithm == "HS256":
         secret = SECRETS[case.name].encode()
         yield forged({**case.header, "alg": "RS256"}, case.claims, secret)
         yield forged({**case.header, "alg": "HS384"}, case.claims, secret, "sha384")
         yield forged({**case.header, "alg": "HS512"}, case.claims, secret, "sha512")
         return
+    own, kid = key_pair("RS256", KEYS[case.name][1]).private, case.header["kid"]
+    for name in ("HS256", "RS384", "PS256", "ES256"):
+        signing_input = f"{part({**case.header, 'alg': name})}.{part(case.claims)}"
+        yield f"{signing_input}.{part(own.sign(signing_input.encode(), PKCS1v15(), SHA256()))}"
     public = serialization.load_pem_public_key(case.pem.encode())
     der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    kid = case.header["kid"]
     for key in (case.pem.encode(), case.pem.strip().encode(), der, base64.b64encode(der)):
         for header in ({}, {"kid": kid}, {"kid": f"../RS256/{kid}"}, {"kid": "default"}):
             yield forged({"alg": "HS256", "typ": "JWT", **header}, case.claims, key)

@@ -57,8 +57,8 @@ def _of(place: str, rule: Mapping[str, Any], *, is_member: bool = True) -> Itera
         yield place, "may not be there"
         return
     asked = "; ".join(_asked(rule))
-    need = ("needed" if rule.get("required") else "may be missing") if is_member else ""
-    if need or asked:
+    need = ("needed" if rule.get("required") else "may be missing") if is_member else "each"
+    if asked or is_member:
         yield place, ": ".join(piece for piece in (need, asked) if piece)
     for name, within in rule.get("members", {}).items():
         yield from _of(f"{place}.{name}", within)

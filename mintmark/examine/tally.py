@@ -56,7 +56,9 @@ class Trier:
         while True:
             yield error
             name = str(error.detail.get("name"))
-            reader_or_none = None if name in given or error.code == BROKEN else with_value(reader, name, self._attributes)
+            reader_or_none = (
+                None if name in given or error.code == BROKEN else with_value(reader, name, self._attributes)
+            )
             if reader_or_none is None:
                 return
             given.add(name)

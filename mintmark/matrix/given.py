@@ -4,12 +4,14 @@ Rule: fixed text of a payload gets into an expression as a JSON text and in no o
 """
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 
 from .report import CARRIED, DIFFERS, Lost, Note
 
 TEXT, NUMBER, BOOLEAN, LIST = "text", "number", "boolean", "list"
 _MAX_CODE = 1_500
+_NESTED = re.compile(r"\{\s*[a-z]+_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Way:
 
 def see_plain(argument: str) -> None:
     """Raises Lost where an argument is a keyword itself."""
-    if "{" in argument and "}" in argument:
+    if _NESTED.search(argument):
         raise Lost("an argument holds a keyword of its own, between { and }.")
 
 

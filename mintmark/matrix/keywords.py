@@ -97,12 +97,12 @@ def find(name: str, way: Way, wanted: Wanted) -> Given:
         if words:
             way.say(kind, words)
         return given
+    if ":" in name:
+        raise Lost("it reads another asset.")
     if attribute := attribute_of(name):
         return _attribute(attribute, way, wanted)
     if name.startswith(_OF_REQUEST):
         return _param(name.removeprefix(_OF_REQUEST), way, wanted)
-    if ":" in name:
-        raise Lost("it reads another asset.")
     for beginning, reason in _LOST:
         if name.startswith(beginning):
             raise Lost(reason)

@@ -4,7 +4,8 @@ from flask import Blueprint, render_template
 from flask_login import current_user
 
 from mintmark import attributes, payload
-from mintmark.web import help_tables
+from mintmark.presets import all_presets
+from mintmark.web import help_contracts, help_tables
 from mintmark.web.rights import edits, may_administer
 
 bp = Blueprint("help", __name__)
@@ -22,6 +23,8 @@ def help() -> str:
     return render_template(
         "help.html",
         tables=help_tables,
+        contracts=help_contracts,
+        presets=list(all_presets().values()),
         attributes=shown,
         attribute_types=payload.ATTRIBUTE_TYPES,
     )

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 from mintmark import payload
 from mintmark.assets.definition import MAX_BACKDATE, MAX_LIFETIME, MIN_LIFETIME
+from mintmark.assets.launch_field import MAX_PASSED, MAX_RETURNS
 from mintmark.assets.request_fields import MAX_PARAMS
+from mintmark.contracts import MAX_CONTRACT_CHARACTERS
 from mintmark.keypairs import RSA_BITS
 from mintmark.keys.life import CACHE_SECONDS, WAIT_SECONDS
 from mintmark.moment import duration_in_words
@@ -197,6 +199,9 @@ def limits() -> list[tuple[str, int]]:
         ("digits of a number", values.MAX_DIGITS),
         ("steps of making one token", values.MAX_STEPS),
         ("parameters of an asset", MAX_PARAMS),
+        ("characters of a contract", MAX_CONTRACT_CHARACTERS),
+        ("parameters that a launch may pass on", MAX_PASSED),
+        ("addresses that a launch may send people back to", MAX_RETURNS),
         ("seconds of lifetime at least", MIN_LIFETIME),
         ("seconds of lifetime at most", MAX_LIFETIME),
         ("seconds of backdate at most", MAX_BACKDATE),

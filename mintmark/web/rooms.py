@@ -7,7 +7,7 @@ from flask_login import current_user
 
 from mintmark.web.rights import edits, may_administer
 
-# endpoint, label; all pages whose address begins as that of a room are within it.
+# endpoint, label; all pages whose address begins as that of a room are within it, and those that stand in _ALSO.
 _ALL = [("home.home", "Home")]
 _EDITORS = [("assets.assets", "Assets")]
 _ADMINISTRATORS = [
@@ -19,6 +19,7 @@ _ADMINISTRATORS = [
     ("attributes.attributes", "Attributes"),
     ("records.records", "Log"),
 ]
+_ALSO = {"assets.assets": ("/admin/presets", "/admin/matrix-import")}
 _LAST = [("account.account", "Account"), ("help.help", "Help")]
 
 
@@ -43,4 +44,5 @@ def _room(endpoint: str, label: str) -> Room:
     url = url_for(endpoint)
     here, room = request.path, url.removeprefix(request.script_root)
     is_one_page = room in ("/", "/admin")
-    return Room(label, url, here == room or (not is_one_page and here.startswith(room + "/")))
+    places = () if is_one_page else (room, *_ALSO.get(endpoint, ()))
+    return Room(label, url, here == room or f"{here}/".startswith(tuple(f"{place}/" for place in places)))

@@ -55,25 +55,32 @@ def haproxy(folder, secret, public_keys):
     program = find_program("haproxy", "haproxy")
     [pem] = public_keys.values()
     (folder / "mintmark.pem").write_text(pem)
-    behind = ThreadingHTTPServer(("127.0.0.1", 0), _Wiki)
-    thread = threading.Thread(target=behind.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
     ports = {"RS256": free_port(), "HS256": free_port()}
-    configuration = filled(
-        CONFIGURATION,
-        with_a_key=("127.0.0.1:8081", f"127.0.0.1:{ports['RS256']}"),
-        with_a_secret=("127.0.0.1:8082", f"127.0.0.1:{ports['HS256']}"),
-        behind=("127.0.0.1:8080", f"127.0.0.1:{behind.server_port}"),
-        pem=("/etc/haproxy/mintmark.pem", str(folder / "mintmark.pem")),
-    )
-    (folder / "haproxy.cfg").write_text(configuration)
     server = HAProxy(ports)
-    command = [program, "-db", "-f", str(folder / "haproxy.cfg")]
-    try:
+    with _a_wiki() as behind:
+        configuration = filled(
+            CONFIGURATION,
+            with_a_key=("127.0.0.1:8081", f"127.0.0.1:{ports['RS256']}"),
+            with_a_secret=("127.0.0.1:8082", f"127.0.0.1:{ports['HS256']}"),
+            behind=("127.0.0.1:8080", f"127.0.0.1:{behind}"),
+            pem=("/etc/haproxy/mintmark.pem", str(folder / "mintmark.pem")),
+        )
+        (folder / "haproxy.cfg").write_text(configuration)
+        command = [program, "-db", "-f", str(folder / "haproxy.cfg")]
         environ = {"MINTMARK_WIKI": secret}
         with running(command, folder / "log", lambda: [server.ask(each, {}) for each in ports], environ):
             yield server
+
+
+@contextmanager
+def _a_wiki():
+    """Serve what stands behind HAProxy; yield its port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Wiki)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server.server_port
     finally:
-        behind.shutdown()
+        server.shutdown()
         thread.join()
-        behind.server_close()
+        server.server_close()

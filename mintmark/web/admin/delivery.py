@@ -52,5 +52,5 @@ def _preset(definition: dict[str, Any], settings: Settings) -> dict[str, Any]:
     preset = presets.find_preset(slug) if slug else None
     if preset is None:
         return {"preset": None, "unknown_preset": slug}
-    snippet = embedding.preset_snippet(preset, definition, settings.site_url) if preset.snippet else ""
-    return {"preset": preset, "snippet": snippet, "answers": definition.get("ask") or {}}
+    code = embedding.preset_code(preset, definition, settings.site_url) if preset.snippet else ""
+    return {"preset": preset, "code": code, "answers": definition.get("ask") or {}}

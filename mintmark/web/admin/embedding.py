@@ -75,8 +75,8 @@ def answer_shown(answer: dict[str, Any]) -> str:
     return json.dumps({answer["field"]: "eyJ…", **answer["beside"]}, ensure_ascii=False, indent=2)
 
 
-def preset_snippet(preset: presets.Preset, definition: dict[str, Any], site_url: str) -> str:
-    """Return a preset's code for the page that fetches; nothing where it asks for more than was answered."""
+def preset_code(preset: presets.Preset, definition: dict[str, Any], site_url: str) -> str:
+    """Return the HTML of a page with a preset's snippet; nothing where the preset asks for more than was answered."""
     try:
         answers = presets.read_answers(preset.questions, definition.get("ask") or {})
     except InvalidFields:  # Another version of the preset: its answers are asked for when the asset is saved.
@@ -87,7 +87,11 @@ def preset_snippet(preset: presets.Preset, definition: dict[str, Any], site_url:
         "script": f"{site_url}/static/mintmark.js",
         "site": site_url,
     }
-    return presets.snippet_of(preset, answers, **places).strip()
+    snippet = presets.snippet_of(preset, answers, **places).strip()
+    lines = ['<script type="module">', *(f"  {line}".rstrip() for line in snippet.splitlines()), "</script>"]
+    if "mintmark(" in snippet:
+        lines.insert(0, f'<script src="{site_url}/static/mintmark.js"></script>')
+    return "\n".join(lines)
 
 
 def is_under_a_path(settings: Settings) -> bool:

@@ -70,7 +70,7 @@ def begun_with(slug: str, ask: str) -> dict[str, Any]:
         answers = read_pairs(ask, "ask") if preset else {}
     except FieldError:
         answers = {}  # What is wrong with them is said where they stand.
-    given = {_PREFIX + name: str(text) for name, text in answers.items()}
+    given: dict[str, Any] = {_PREFIX + name: str(text) for name, text in answers.items()}
     return {"answers": answers, "again_url": url_for("presets.preset", slug=slug, **given) if preset else ""}
 
 
@@ -81,7 +81,10 @@ def _page(preset: Preset, given: Mapping[str, str], error: InvalidFields | None 
     labels = {f"{_PREFIX}{each.name}": each.label for each in preset.questions}
     form, status = Form(values), 200
     if error is not None:
-        form, status = Form.refused(values, InvalidFields([(_PREFIX + name, words) for name, words in error.problems])), 422
+        form, status = (
+            Form.refused(values, InvalidFields([(_PREFIX + name, words) for name, words in error.problems])),
+            422,
+        )
     return shown("admin/preset.html", form, status, preset=preset, labels=labels, delivery=DELIVERY)
 
 
