@@ -132,6 +132,8 @@ def test_of_every_asset_the_code_pins_the_algorithm_and_asks_for_what_is_fixed()
             code, write = snippet.code, literal_writer(snippet.language.slug)
             assert code.count(write(facts.algorithm)) == 1 and re.search(rf"\b{LEEWAY}\b", code)
             assert ("TOKEN_SECRET" in code) is (facts.key_set is None)
+            # Whoever forgot the setting would take tokens that anybody can sign; Java's library refuses by itself.
+            assert ("TOKEN_SECRET is empty" in code) is (facts.key_set is None and snippet.language.slug != "java")
             assert facts.key_set is None or write(facts.key_set) in code
             assert ("TOKEN_AUDIENCE" in code) is (facts.audience_is == "varies")
             assert facts.audience is None or write(facts.audience) in code
@@ -286,7 +288,7 @@ class Bench:
         self.folder, self.count = folder, Counter()
         for program in ("node", "ruby", "go"):
             if not shutil.which(program):
-                skip_or_fail(f"{program} is needed: apt-get install nodejs ruby ruby-jwt golang-go")
+                skip_or_fail(f"{program} is needed: apt-get install nodejs ruby golang-go")
         if not (ROOT / "tests/node_modules/jose").exists():
             skip_or_fail("jose is needed: npm ci --prefix tests")
         if subprocess.run(["ruby", "-e", 'require "jwt"'], capture_output=True).returncode:
