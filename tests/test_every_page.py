@@ -130,7 +130,7 @@ def _words(text):
 
 
 def test_hostile_texts_stay_texts_on_every_page(make_plain_house, plain):
-    see_hostile(FullHouse(make_plain_house()), plain, hostile.SOME[::20])
+    see_hostile(FullHouse(make_plain_house()), plain, hostile.TOGETHER[:1])
 
 
 @pytest.mark.slow
@@ -205,7 +205,7 @@ def test_hostile_texts_in_every_field_of_every_form_are_answered(sqlite_house):
     full = FullHouse(House({**sqlite_house.overrides, "LIMIT_SIGN_IN": "9999 per minute"}))
     forms = forms_of(full)
     assert len(forms) >= 18
-    for text in hostile.SOME[1::12]:
+    for text in hostile.TOGETHER[1:2]:
         send_everywhere(full, forms, text)
 
 
