@@ -43,7 +43,6 @@ CLASSES = {
     "names of ours": ["csrf_token", "__proto__", "constructor", "toString", "null", "undefined", "None", "mm_", "eyJhbGciOiJub25lIn0.e30.", "-----BEGIN PRIVATE KEY-----"],
 }  # fmt: skip
 TEXTS = list(dict.fromkeys(itertools.chain.from_iterable(CLASSES.values())))
-SOME = [text for texts in CLASSES.values() for text in texts[:2]]
 
 
 def _together(texts, at_once=3, longest=150):
