@@ -126,6 +126,9 @@ def _let_in() -> ResponseReturnValue | None:
     if not is_operations and _host_name(request.host) not in mint.settings.hosts:
         log.say("request.refused", request=g.request_id, status=400, code="host", address=request.remote_addr)
         return asking.empty(400)
+    if not _is_text(request.query_string):
+        log.say("request.refused", request=g.request_id, status=400, code="query", address=request.remote_addr)
+        return asking.empty(400)
     if refused := request.environ.get(REFUSED):
         log.say("request.refused", request=g.request_id, status=refused, path=request.path, address=request.remote_addr)
         response = asking.empty(refused)
@@ -143,6 +146,14 @@ def _let_in() -> ResponseReturnValue | None:
     elif request.endpoint not in OPEN_ENDPOINTS:
         return _send_to_sign_in()
     return None
+
+
+def _is_text(query: bytes) -> bool:
+    try:
+        query.decode()
+    except UnicodeDecodeError:  # Nothing after this could read it; some servers pass on what is no UTF-8.
+        return False
+    return True
 
 
 def _host_name(host: str) -> str:

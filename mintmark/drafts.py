@@ -12,7 +12,7 @@ from mintmark.assets.prepare import Prepared, template_fault
 from mintmark.contracts import find_breach, key_breach
 from mintmark.errors import CannotIssue
 from mintmark.readers import Reader, may_edit
-from mintmark.tokens import SECRET_ALGORITHMS, Signer, make_jti
+from mintmark.tokens import Signer, make_jti
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +98,13 @@ def _see_contract(asset: Prepared, claims: Mapping[str, Any], signer: Signer) ->
     """What the relying party would refuse is a failure here, with its place, and not a riddle over there."""
     if asset.contract is None:
         return
-    if words := key_breach(asset.contract, is_secret=signer.algorithm in SECRET_ALGORITHMS, size=signer.key_size):
+    if words := key_breach(asset.contract, signer.algorithm, signer.key_size):
         raise CannotIssue("contract_broken", f"The contract is broken: the key {words}.")
     breach = find_breach(asset.contract, claims, signer.header)
     if breach is None:
         return
     assert asset.template is not None  # noqa: S101 — for the type checker: the claims came from it.
-    claim = None if breach.is_header else asset.template.claims.get(breach.claim)
+    claim = None if breach.is_header else asset.template.claims.get(breach.name)
     place = {"line": claim.line, "column": claim.column} if claim else {}
     hint = "See the contract on the asset’s page, and change the template, or what this person has."
     raise CannotIssue(

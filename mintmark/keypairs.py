@@ -209,10 +209,15 @@ def thumbprint(members: dict[str, Any]) -> str:
     return _base64url(hashlib.sha256(text.encode()).digest())
 
 
+def bits_of(members: dict[str, Any]) -> int:
+    """Return the length of an RSA key; 0 for the others, which have each one size."""
+    return _number(members["n"]).bit_length() if members["kty"] == "RSA" else 0
+
+
 def size_in_words(members: dict[str, Any]) -> str:
     """Return what kind of key this is: “RSA, 3072 bits”, “P-256”, “Ed25519”."""
     if members["kty"] == "RSA":
-        return f"RSA, {_number(members['n']).bit_length()} bits"
+        return f"RSA, {bits_of(members)} bits"
     return str(members["crv"])
 
 

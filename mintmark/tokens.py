@@ -85,6 +85,13 @@ class Verifier:
         return token.unverified_claims
 
 
+def header_of(algorithm: str, headers: Mapping[str, str], key_id: str | None) -> dict[str, str]:
+    """Return the protected header of what a key signs; its `key_id` stands before that of `headers`."""
+    named = {"kid": key_id} if key_id else {}
+    # `alg` last: no header of an asset may override it (security of PyJWT's `headers=`).
+    return {"typ": "JWT", **headers, **named, "alg": algorithm}
+
+
 class Signer(Verifier):
     """One key, one algorithm, one protected header, ready to sign."""
 
@@ -95,9 +102,7 @@ class Signer(Verifier):
         """
         super().__init__(algorithm, key)
         self.key_id = key_id or headers.get("kid")
-        named = {"kid": self.key_id} if self.key_id else {}
-        # `alg` last: no header of an asset may override it (security of PyJWT's `headers=`).
-        self.header = {"typ": "JWT", **headers, **named, "alg": algorithm}
+        self.header = header_of(algorithm, headers, self.key_id)
         self._header = base64url_encode(_encode(self.header).encode())
 
     def sign(self, claims: Mapping[str, Any]) -> str:

@@ -7,13 +7,18 @@
 // where the answer is JSON); backdate (seconds, where the asset dates its tokens back); credentials ("include");
 // onToken(token); onSignedOut(); onError(error): an Error with status (0: no answer), reason and request, the id by
 // which an administrator finds it in the log. The token is kept in memory and nowhere else.
+//
+// A token is renewed at 60 to 80 % of its life, and asked for again after an hour at most, for only so is it seen that
+// the person has signed out. Where somebody else has signed in, onSignedOut is told, and get() begins anew with them.
 "use strict";
 
 function mintmark(url, options = {}) {
   const { params = {}, method = "GET", field, backdate = 0, credentials = "include" } = options;
-  const ANSWER_MS = 15_000, RETRY_MS = 1_000, RETRY_MOST_MS = 30_000, BACKOFF_MS = 5_000, LONGEST_MS = 300_000;
-  let held; // {token, asked, life}
+  const ANSWER_MS = 15_000, RETRY_MS = 1_000, WAIT_MS = 30_000, BACKOFF_MS = 5_000, LONGEST_MS = 300_000, HOUR_MS = 3_600_000;
+  let held; // {token, asked, life, whose, answer}
+  let whose; // whom the last token was for, also when it is held no more
   let next; // {from, after}: when to ask without being told to
+  let refused; // {error, from, wait}: until when nobody asks
   let asking; // the one request under way, for all callers
   let failures = 0, isSignedOut = false, isStopped = false, timer, abort;
 
@@ -26,21 +31,21 @@ function mintmark(url, options = {}) {
   const tell = (listener, ...what) => listener && queueMicrotask(() => listener(...what));
   const stopped = () => new Error("These tokens were stopped.");
 
-  // How long a token lives from when it was asked for. Its moments are those of the site's clock, so only their
-  // distance counts. A second goes for iat, which is whole seconds; and no asset gives less than ten.
-  function lifeOf(token) {
+  // Whose a token is, and how long it lives from when it was asked for. Its moments are those of the site's clock, so
+  // only their distance counts. A second goes for iat, which is whole seconds; and no asset gives less than ten.
+  function read(token) {
     const claims = atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
-    const { exp, iat } = JSON.parse(new TextDecoder().decode(Uint8Array.from(claims, (each) => each.charCodeAt(0))));
-    if (exp === undefined) return Infinity;
-    const seconds = iat === undefined ? exp - Date.now() / 1000 : exp - iat - backdate;
-    return (Math.max(seconds, 10) - 1) * 1000;
+    const { sub, exp, iat } = JSON.parse(new TextDecoder().decode(Uint8Array.from(claims, (each) => each.charCodeAt(0))));
+    const seconds = exp === undefined ? Infinity : iat === undefined ? exp - Date.now() / 1000 : exp - iat - backdate;
+    return { whose: `${JSON.stringify(sub)}`, life: (Math.max(seconds, 10) - 1) * 1000 };
   }
 
   function failure(words, answer, cause) {
     const header = (name) => answer?.headers.get(name) ?? null;
     const status = answer?.status ?? 0, reason = header("Mintmark-Reason"), request = header("Mintmark-Request");
     const mayPass = status === 0 || status === 429 || status >= 500;
-    return Object.assign(new Error(words, { cause }), { status, reason, request, mayPass, wait: 1000 * header("Retry-After") || 0 });
+    const wait = Math.min(1000 * header("Retry-After") || 0, HOUR_MS);
+    return Object.assign(new Error(words, { cause }), { status, reason, request, mayPass, wait });
   }
 
   async function ask() {
@@ -62,7 +67,7 @@ function mintmark(url, options = {}) {
     if (!answer.ok) throw failure(`No token: the site answered ${answer.status}.`, answer);
     try {
       const token = field === undefined ? text : JSON.parse(text)[field];
-      return { token, asked, life: lifeOf(token) };
+      return { token, asked, answer, ...read(token) };
     } catch (cause) {
       throw failure("What was answered is no token.", answer, cause);
     }
@@ -72,13 +77,16 @@ function mintmark(url, options = {}) {
     try {
       return await ask();
     } catch (error) {
-      if (error.mayPass) await pause(Math.min(Math.max(error.wait, RETRY_MS * (1 + Math.random())), RETRY_MOST_MS));
-      if (!error.mayPass || isStopped) throw error;
+      if (!error.mayPass || error.wait > WAIT_MS) throw error;
+      await pause(Math.max(error.wait, RETRY_MS * (1 + Math.random())));
+      if (isStopped) throw error;
       return ask();
     }
   }
 
+  // However often the page asks: it waits where the site said so, or did not answer, or refused just now.
   function renew() {
+    if (!asking && refused && since(refused.from) < refused.wait) return Promise.reject(refused.error);
     asking ??= askTwice().then(keep, giveWay).finally(() => {
       asking = undefined;
       look();
@@ -88,24 +96,33 @@ function mintmark(url, options = {}) {
 
   function keep(fresh) {
     if (isStopped) throw stopped();
-    [held, failures, isSignedOut] = [fresh, 0, false];
+    [refused, failures] = [undefined, 0];
+    if (whose !== undefined && whose !== fresh.whose) {
+      signOut(); // What the page shows is the former person's: it must not go on as another one unawares.
+      throw Object.assign(failure("Somebody else is signed in now.", fresh.answer), { reason: "somebody-else" });
+    }
+    [held, whose, isSignedOut] = [fresh, fresh.whose, false];
     // With jitter: windows that were opened at one moment do not all ask at one moment.
-    next = fresh.life < Infinity ? { from: fresh.asked, after: fresh.life * (0.6 + 0.2 * Math.random()) } : undefined;
+    next = { from: fresh.asked, after: Math.min(0.8 * fresh.life, HOUR_MS) * (0.75 + 0.25 * Math.random()) };
     tell(options.onToken, fresh.token);
     return fresh.token;
   }
 
+  function signOut() {
+    held = whose = next = undefined; // Only the page knows when to ask again.
+    if (!isSignedOut) tell(options.onSignedOut);
+    isSignedOut = true;
+  }
+
   function giveWay(error) {
     if (isStopped) throw stopped();
-    if (error.reason === "sign-in") {
-      held = next = undefined; // Only the page knows when to ask again.
-      if (!isSignedOut) tell(options.onSignedOut);
-      isSignedOut = true;
-    } else {
-      const backoff = error.mayPass ? BACKOFF_MS * 2 ** failures++ * (0.5 + Math.random() / 2) : LONGEST_MS;
-      next = { from: moment(), after: Math.min(Math.max(backoff, error.wait), LONGEST_MS) };
-      tell(options.onError, error);
-    }
+    const isOut = error.reason === "sign-in", from = moment();
+    const backoff = error.mayPass ? Math.min(BACKOFF_MS * 2 ** failures++ * (0.5 + Math.random() / 2), LONGEST_MS) : LONGEST_MS;
+    refused = { error, from, wait: Math.max(isOut ? BACKOFF_MS : Math.min(backoff, WAIT_MS), error.wait) };
+    next = { from, after: Math.max(backoff, error.wait) };
+    if (!error.mayPass) held = undefined; // It was good for somebody who may have none now.
+    if (isOut) signOut();
+    else tell(options.onError, error);
     throw error;
   }
 
@@ -119,9 +136,11 @@ function mintmark(url, options = {}) {
   }
 
   function wake(event) {
-    if (event.type === "online" && failures && next) next.after = 0;
+    if (event.type === "online" && refused?.error.mayPass) next.after = refused.wait = refused.error.wait;
     look();
   }
+
+  const isGood = () => held && since(held.asked) < held.life - Math.min(30_000, held.life / 10);
 
   document.addEventListener("visibilitychange", wake);
   addEventListener("online", wake);
@@ -131,8 +150,11 @@ function mintmark(url, options = {}) {
   return {
     async get() {
       if (isStopped) throw stopped();
-      const isGood = held && since(held.asked) < held.life - Math.min(30_000, held.life / 10);
-      return isGood ? held.token : renew();
+      if (isGood() && since(refused?.from ?? held.asked) < HOUR_MS) return held.token;
+      return renew().catch((error) => {
+        if (isGood()) return held.token; // The site does not answer, and took nothing back.
+        throw error;
+      });
     },
     stop() {
       [isStopped, held] = [true, undefined];

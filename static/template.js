@@ -1,16 +1,20 @@
-// Checks the template of the form while it is typed, through the server, and completes names within its tags.
-// Without this script the form's own button checks it.
+// Checks the template of the form while it is typed, through the server, with the contract that it is held to, and
+// completes names within its tags. Without this script the form's own button checks it.
 "use strict";
 
 (() => {
   const WAIT_MS = 400, MOST_SHOWN = 8;
+  // What the template is held to stands beside it; of these the check is told, and of nothing else.
+  const BESIDE = ["params", "preset", "ask", "contract", "algorithm", "signing_key", "lifetime", "endless", "headers", "claims"];
   const editor = document.querySelector(".editor[data-check]");
   const area = document.getElementById("template");
   const form = document.getElementById("asset-form");
   const findings = document.getElementById("template-findings");
   const status = make("p", "unseen");
   const list = make("ul", "names");
+  const wasRefused = document.getElementById("problems") !== null;
   let known = { names: [], filters: [] }, said = null, timer, isAsking = false, isStale = false, options = [], active = -1;
+  let isEdited = false;
 
   status.setAttribute("role", "status");
   list.id = "template-names";
@@ -48,8 +52,8 @@
     }
     isAsking = true;
     isStale = false;
-    const { csrf_token: token, params } = form.elements;
-    const body = new URLSearchParams({ csrf_token: token.value, template: area.value, params: params ? params.value : "" });
+    const wanted = ["csrf_token", "template", ...BESIDE];
+    const body = new URLSearchParams([...new FormData(form)].filter(([name]) => wanted.includes(name)));
     try {
       const answer = await fetch(editor.dataset.check, { method: "POST", body, cache: "no-store" });
       if (answer.ok) show(await answer.json());
@@ -63,15 +67,22 @@
 
   function show(found) {
     known = found;
-    const count = found.problems.length;
+    // What a save was refused for stands at its field, in the server's words, until something is typed.
+    const isTold = wasRefused && !isEdited;
+    const breaches = isTold ? [] : found.breaches;
+    const count = found.problems.length + breaches.length;
     findings.replaceChildren(
       ...found.problems.map((problem) => finding(problem, "note-danger")),
+      ...breaches.map(breach),
       ...found.notes.map((note) => finding(note, "note-warning")),
     );
-    if (count) area.setAttribute("aria-invalid", "true");
-    else area.removeAttribute("aria-invalid");
-    const refused = document.getElementById("template-problem");
-    if (refused) refused.hidden = !count;
+    if (!isTold) {
+      const isInvalid = found.problems.length || breaches.some(({ field }) => field === "template");
+      if (isInvalid) area.setAttribute("aria-invalid", "true");
+      else area.removeAttribute("aria-invalid");
+      const refused = document.getElementById("template-problem");
+      if (refused) refused.hidden = true; // It spoke of another text; what is wrong with this one stands in the list.
+    }
     if (said !== null || count) say(count === 0 ? "No problems" : count === 1 ? "1 problem" : `${count} problems`);
     said ??= "";
   }
@@ -83,6 +94,21 @@
     place.addEventListener("click", () => goTo(line, column));
     const words = hint ? `${reason}; ${hint}` : reason;
     item.append(place, ": ", ...withCode(words), words.endsWith("?") ? "" : ".");
+    return item;
+  }
+
+  // What breaks the contract, with the way to the field that it is said of.
+  function breach({ field, label, words }) {
+    const item = make("li", "note note-danger");
+    const place = make("button", "place", label);
+    place.type = "button";
+    place.addEventListener("click", () => {
+      const found = document.getElementById(field);
+      const target = found?.matches("fieldset") ? found.querySelector("input") : found;
+      target?.closest("details")?.setAttribute("open", "");
+      target?.focus();
+    });
+    item.append(place, " ", ...withCode(words), ".");
     return item;
   }
 
@@ -166,6 +192,7 @@
     const end = area.selectionStart;
     area.setRangeText(options[index].name, end - word.length, end, "end");
     close();
+    isEdited = true;
     wait();
   }
 
@@ -179,9 +206,14 @@
     event.preventDefault();
   }
 
-  area.addEventListener("input", (event) => {
+  form.addEventListener("input", ({ target }) => {
+    if (target !== area && !BESIDE.includes(target.name)) return;
+    isEdited = true;
     document.getElementById("template-checked")?.remove(); // It spoke of another text.
     wait();
+  });
+  form.addEventListener("change", ({ target }) => BESIDE.includes(target.name) && wait()); // A key brings its algorithm.
+  area.addEventListener("input", (event) => {
     if (event.inputType?.startsWith("insert") && event.inputType !== "insertFromPaste") offer();
     else if (!list.hidden) offer();
   });
@@ -191,6 +223,5 @@
   area.addEventListener("keyup", (event) => {
     if (["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) close();
   });
-  if (form.elements.params) form.elements.params.addEventListener("input", wait);
   ask();
 })();

@@ -29,6 +29,7 @@ CLASSES = {
     "double encoded": ["/%252fevil.test", "/%255cevil.test", "%252f%252fevil.test", "/%252e%252e//evil.test", "https:%252f%252fevil.test", "/%25252fevil.test"],
     "dot segments": ["/../evil.test", "/./x", "/hc/..", "/%2e%2e/x", "/.%2E/x", "/hc/%2e%2e%2fx", "..//evil.test", "./x", "..", "/.//evil.test"],
     "no scheme": ["evil.test", "www.evil.test/x", "@evil.test", ".evil.test", ":443@evil.test", "evil.test:443", "-evil.test"],
+    "bare hosts": ["evil.test.", "evil.test~", "evil.test=x", "evil.test,x", "evil.test x", "127.0.0.1", "0x7f.1", "1.1", "xn--evl-kma.test", "EVIL.TEST"],
     "numbers": ["https://2130706433", "//0x7f.1", "https://[::1]", "https://[::ffff:127.0.0.1]/", f"https://[{GOOD}]", "https://0"],
     "quotes and brackets": ['/hc"onclick=x', "/hc<script>", f"https://{GOOD}<.evil.test", "/hc`", "/hc{x}", "/h c", "/hc|x", "/hc^"],
 }  # fmt: skip

@@ -15,7 +15,7 @@ from mintmark.web.admin import asset_entered, entered_text
 from mintmark.web.admin.new_begun import FIRST_TEMPLATE
 from tests.conftest import SECRET
 from tests.filling import fields_of, sent, submit
-from tests.hostile import SOME
+from tests.hostile import TOGETHER
 from tests.making import MATRIX, TEMPLATE, change_asset, make_asset, make_attribute, make_group, make_person
 from tests.test_pages import Page
 
@@ -354,7 +354,7 @@ def test_hostile_texts_stay_texts_in_every_field(refusing):
         name for name in refusing.loaded if name not in {*CHOSEN, "csrf_token", "claims", "answer_methods", "live"}
     ]
     plain = [tag for tag, *_ in Page(refusing.get(NEW).text).skeleton() if tag in ("script", "img", "form", "link")]
-    for text in SOME:
+    for text in TOGETHER:
         answer = post_new(refusing, {name: text for name in texts})
         assert answer.status_code == 422, text
         assert [tag for tag, *_ in Page(answer.text).skeleton() if tag in ("script", "img", "form", "link")] == plain, (

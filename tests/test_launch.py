@@ -1,5 +1,6 @@
 """`GET /launch/<path>`: where the browser is sent, in the order in which it is decided, and what may not be led astray."""
 
+import itertools
 import json
 import re
 from urllib.parse import quote, urlencode
@@ -10,9 +11,9 @@ from joserfc.jwk import OctKey
 from sqlalchemy.exc import OperationalError
 
 from mintmark.assets import moves, save
-from mintmark.errors import NotRecorded
+from mintmark.errors import Busy, NotRecorded
 from mintmark.models import writing
-from mintmark.web import refusals
+from mintmark.web import refusals, signin
 from tests.browsers_view import as_browsers_read
 from tests.conftest import PASSWORD, SECRET, csrf_of
 from tests.hostile_addresses import CLASSES, VALUES
@@ -44,6 +45,13 @@ def ben(made):
 
 def sub_of(token):
     return jwt.decode(token, OctKey.import_key(SECRET), algorithms=["HS256"]).claims["sub"]
+
+
+def come_from_sign_in(client, mark=True):
+    """Give a client the session that the sign-in form leaves where it leads to a launch."""
+    with client.session_transaction() as cookie:
+        cookie |= {"onward": True} if mark else {}
+    return client
 
 
 def see_page(answer, status, words):
@@ -79,10 +87,12 @@ def test_by_query_and_by_fragment_the_browser_is_redirected_with_a_fresh_token_t
             locations.append(answer.headers["Location"])
 
     # Read once as they are, and once with what is in the fragment as a query.
-    found = as_browsers_read([*locations, *(each.replace("#", "?") for each in locations)], "http://localhost/")
+    within = [each.removesuffix("#").replace("#", "?") for each in locations]
+    found = as_browsers_read([*locations, *within], "http://localhost/")
 
     assert {(each["origin"], each["path"]) for each in found} == {(RP, "/access/jwt")}
     assert [bool(each["fragment"]) for each in found[:4]] == [False, False, True, True]
+    assert [each.endswith("#") for each in locations] == [True, True, False, False], "the request's would be inherited"
     assert found[2]["query"] == []
     for each in found[4:]:
         assert each["query"][:2] == [["return_to", "/hc?a=1"], ["state", "x y"]]
@@ -154,7 +164,7 @@ def test_a_redirect_uri_that_is_listed_letter_for_letter_is_where_the_token_goes
 
     answer = ben.get(URL + "?" + urlencode({"redirect_uri": listed, "state": "s"}))
 
-    assert re.fullmatch(re.escape(listed) + r"\?state=s&jwt=[\w.-]+", answer.headers["Location"])
+    assert re.fullmatch(re.escape(listed) + r"\?state=s&jwt=[\w.-]+#", answer.headers["Location"])
     for wanted in (RP, RP + "/x", listed + "/", "https://evil.test"):
         see_page(ben.get(URL + "?" + urlencode({"redirect_uri": wanted})), 400, "letter for letter")
 
@@ -166,6 +176,10 @@ def test_a_former_path_launches_and_the_log_names_it(made, ben):
 
     assert ben.get(URL).status_code == 303 and ben.get("/launch/desks").status_code == 303
     assert [row["code"] for row in made.log("token.issued")] == ["former_path", None]
+    change_asset(made, "desks", readers=[])
+    answer = ben.get(URL)
+    see_page(answer, 403, "Not for you")
+    assert "desks" not in answer.text
 
 
 # Refused, in the order of decision
@@ -192,7 +206,11 @@ def test_another_method_is_405_and_issues_nothing(made, ben):
 
 NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 NO_NAVIGATIONS = [
-    *({name: "prefetch"} for name in ("Sec-Purpose", "Purpose")), {"Sec-Purpose": "prefetch;prerender"},
+    *({name: "prefetch"} for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")), {"Sec-Purpose": "prefetch;prerender"},
+    {"Sec-Purpose": "Prefetch"}, {"X-Moz": "PREFETCH"}, {"X-Purpose": "preview"}, {"Purpose": "Preview"}, {"Sec-Purpose": "x", "Purpose": "prefetch"},
+    # What browsers accept where they load a picture or a style sheet, and do not say so (on plain http).
+    {"Accept": "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"}, {"Accept": "image/png,image/*;q=0.8,*/*;q=0.5"},
+    {"Accept": "text/css,*/*;q=0.1"}, {"Accept": "IMAGE/*"}, {"Accept": "application/json"}, {"Accept": "text/htmlx"},
     *({"Origin": origin} for origin in ("https://evil.test", "null")), {"Referer": "https://evil.test/"},
     *({"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": target}
       for site in ("cross-site", "same-site", "same-origin")
@@ -214,16 +232,28 @@ def test_a_link_of_any_page_leads_on(ben):
         assert ben.get(URL, headers=headers).status_code == 303
 
 
+@pytest.mark.parametrize(
+    "accept",
+    ["", "*/*", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8", "application/xml, Text/HTML ;q=0.9", "*/*;q=0.1,text/plain"],
+)  # fmt: skip
+def test_who_takes_a_page_or_anything_is_led_on_where_the_browser_does_not_say_for_what_it_asks(ben, accept):
+    assert ben.get(URL, headers={"Accept": accept}).status_code == 303
+    assert ben.get(URL, headers={"Accept": "image/*", **NAVIGATION, "Sec-Fetch-Site": "none"}).status_code == 303
+
+
 def test_only_readers_editors_and_administrators_are_sent_on(house):
     make_cast(house)
     for name in ("desk-readers", "desk-editors"):
         make_group(house, name)
         make_person(house, name[5:], groups=[name])
-    make_asset(house, "few", launch=DESK, readers=["desk-readers"], editors=["desk-editors"])
+    make_asset(house, "few", launch=DESK, readers=["desk-readers"], editors=["desk-editors"], name="A plan of theirs")
     refusals._told._at.clear()
 
     assert [house.signed_in(name).get("/launch/few").status_code for name in ("readers", "editors", "ada")] == [303] * 3
-    see_page(house.signed_in("ben").get("/launch/few"), 403, "Not for you")
+    for mark in (False, True):  # Also right after signing in.
+        answer = come_from_sign_in(house.signed_in("ben"), mark).get("/launch/few?state=1")
+        see_page(answer, 403, "Not for you")
+        assert "A plan of theirs" not in answer.text
     assert [row["code"] for row in house.log("token.refused")] == ["not_a_reader"]
     assert len(house.log("token.issued")) == 3
 
@@ -300,6 +330,16 @@ def test_lines_of_the_server_hold_no_token_and_no_parameter(made, ben, capfd):
     assert "a-state-of-theirs" not in str(made.log())
 
 
+def test_a_query_that_is_no_text_is_400_at_every_door_and_a_line(made, ben, capfd):
+    for client, path in itertools.product((made.client(), ben), (URL, "/account", "/login", "/desk", "/none")):
+        for query in ("a=\xff", "state=\x80", "\xc3"):
+            answer = client.get(path, environ_overrides={"QUERY_STRING": query})
+            assert (answer.status_code, answer.data) == (400, b""), (path, query)
+            assert answer.headers["Mintmark-Request"] in capfd.readouterr().out
+    assert ben.get("/account", environ_overrides={"QUERY_STRING": "a=\xc3\xa9"}).status_code == 200
+    assert made.log("token.issued") == []
+
+
 # Through sign-in
 
 
@@ -321,6 +361,7 @@ def test_a_stranger_signs_in_first_and_comes_back_with_what_the_asset_declares_a
     }
     answer = client.post("/login", data=data)
     assert (answer.status_code, answer.headers["Location"]) == (303, back.replace("&state=2", ""))
+    assert "You are signed in" in client.get(answer.headers["Location"]).text
     assert client.get(answer.headers["Location"]).status_code == 303
     assert client.get(back).status_code == 400
 
@@ -349,51 +390,57 @@ def policy_of(answer):
     return re.search(r"form-action ([^;]*);", answer.headers["Content-Security-Policy"])[1]
 
 
-def test_the_sign_in_page_lists_where_its_redirects_end(made):
-    elsewhere = {"url": "https://a.test:8443/x"}
-    for launch, more in (
-        ({}, f" {RP}"),
-        ({"by": "fragment"}, f" {RP}"),
-        ({"by": "post"}, ""),
-        (elsewhere, f" https://a.test:8443 {RP}"),
-    ):
-        change_asset(made, "desk", launch={**DESK, **launch})
-        assert policy_of(made.client().get("/login?next=" + URL + "%3Fstate=1")) == "'self'" + more
-
-
-def test_so_does_the_page_that_is_shown_again(make_house):
+def test_the_sign_in_page_tells_strangers_nothing_of_where_an_asset_leads(make_house):
     house = make_cast(make_house(LIMIT_SIGN_IN="1 per minute"))
-    client = house.client()
-    page = client.get("/login?next=" + URL)
-    data = {"csrf_token": csrf_of(page), "username": "ben", "password": "wrong", "next": URL + "?state=1"}
-
-    answers = [client.post("/login", data=data) for _ in range(2)]
-
-    assert [(answer.status_code, policy_of(answer)) for answer in answers] == [
-        (422, f"'self' {RP}"),
-        (429, f"'self' {RP}"),
-    ]
-
-
-def test_the_sign_in_page_lists_nothing_more_for_any_other_page(made):
-    make_asset(made, "plain")
-    others = ["/launch/none", "/launch/plain", "/launch/desk/x", "/launch/DESK", "/desk"]
-
-    for wanted in ("", "/", "/account", "//evil.test", "https://evil.test/launch/desk", *others):
-        assert policy_of(made.client().get("/login?" + urlencode({"next": wanted}))) == "'self'"
+    make_asset(house, "mute")
+    told = set()
+    for path in ("desk", "mute", "gone"):
+        client, wanted = house.client(), f"/launch/{path}?state=1"
+        shown = client.get("/login?" + urlencode({"next": wanted}))
+        data = {"csrf_token": csrf_of(shown), "username": path, "password": "wrong", "next": wanted}
+        answers = [shown, *(client.post("/login", data=data) for _ in range(2))]
+        assert [policy_of(answer) for answer in answers] == ["'self'"] * 3
+        told |= {(answer.status_code, len(answer.text)) for answer in answers}
+    assert sorted(status for status, _ in told) == [200, 422, 429]
 
 
-def test_the_redirect_that_follows_the_form_ends_at_a_page_without_a_token_that_leads_on(made, ben):
-    """Chromium would hold the form's policy against what the relying party redirects to."""
-    for referer in ("http://localhost/login", "http://localhost/login?next=/launch/desk"):
-        answer = ben.get(URL + "?state=a%26b&x=1", headers={"Referer": referer})
+def test_what_follows_the_sign_in_form_is_once_a_page_without_a_token_that_leads_on(made):
+    """Chromium holds the form's policy against each further redirect, also those of the relying party."""
+    client, wanted = made.client(), URL + "?state=a%26b"
+    page = client.get("/login?" + urlencode({"next": wanted + "&x=1"}))
+    data = {"csrf_token": csrf_of(page), "username": "ben", "password": PASSWORD, "next": wanted + "&x=1"}
+    answer = client.post("/login", data=data)
+    assert (answer.status_code, answer.headers["Location"]) == (303, wanted)
+    assert client.get(wanted, headers={"Sec-Purpose": "prefetch"}).status_code == 403
 
-        see_page(answer, 200, "You are signed in")
-        [found] = Page(answer.text).all("meta", **{"http-equiv": "refresh"})
-        assert found["content"] == f"0; url={URL}?state=a%26b"
+    answer = client.get(wanted)
+
+    see_page(answer, 200, "You are signed in")
+    [found] = Page(answer.text).all("meta", **{"http-equiv": "refresh"})
+    assert found["content"] == f"0; url={wanted}"
     assert made.log("token.issued") == []
-    for referer in ("http://localhost/", "http://localhost/login/x", "https://localhost/login"):
+    assert client.get(wanted).status_code == 303 and len(made.log("token.issued")) == 1
+
+
+def test_no_referrer_calls_for_the_page_between_nor_does_a_sign_in_that_leads_elsewhere(made, ben):
+    for referer in ("http://localhost/login", "http://localhost/login?next=/launch/desk"):
         assert ben.get(URL, headers={"Referer": referer, "Sec-Fetch-Site": "same-origin"}).status_code == 303
+    assert made.sign_in("ben").get(URL).status_code == 303
+
+
+def test_a_database_that_does_not_answer_is_503_with_the_form_whatever_comes_next(made, monkeypatch):
+    def refuse(*_, **__):
+        raise Busy("The database does not answer.")
+
+    client = made.client()
+    token = csrf_of(client.get("/login"))
+    monkeypatch.setattr(signin, "count_attempt", refuse)
+    monkeypatch.setattr(made.mint.wire, "look_up", refuse)
+    for wanted in ("/", URL):
+        data = {"csrf_token": token, "username": "ben", "password": "x", "next": wanted}
+        answer = client.post("/login", data=data)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert csrf_of(answer) == token
 
 
 def test_under_a_path_of_the_base_url_everything_stays_there(make_house):
@@ -403,7 +450,12 @@ def test_under_a_path_of_the_base_url_everything_stays_there(make_house):
     location = client.get("/tokens/launch/desk?state=1", base_url="https://www.uni.test").headers["Location"]
 
     assert location == "/tokens/login?next=/tokens/launch/desk?state%3D1"
-    assert policy_of(client.get(location, base_url="https://www.uni.test")) == f"'self' {RP}"
+    page = client.get(location, base_url="https://www.uni.test")
+    back = "/tokens/launch/desk?state=1"
+    data = {"csrf_token": csrf_of(page), "username": "ben", "password": PASSWORD, "next": back}
+    assert client.post("/tokens/login", data=data, base_url="https://www.uni.test").headers["Location"] == back
+    assert f"url={back}" in client.get(back, base_url="https://www.uni.test").text
+    assert client.get(back, base_url="https://www.uni.test").headers["Location"].startswith(RP)
 
 
 def test_home_offers_to_launch_where_a_link_can(made, ben):
@@ -420,10 +472,11 @@ def test_home_offers_to_launch_where_a_link_can(made, ben):
 @pytest.mark.slow
 def test_no_hostile_address_leads_a_launch_or_a_sign_in_astray(made, ben, capsys):
     """What a browser would do is what is judged: by Node's parser, not by ours."""
-    change_asset(made, "desk", launch={**DESK, "pass": ["return_to", "redirect_uri", "relay"]})
+    change_asset(made, "desk", launch={**DESK, "pass": ["return_to", "redirect_uri", "relay", "RelayState"]})
     sent, issued, refused = [], 0, 0
-    for value in VALUES:
-        for name in ("return_to", "redirect_uri", "relay"):
+    for name in ("return_to", "redirect_uri", "relay", "RelayState"):
+        made.clock.advance(60)  # For the limit of tokens.
+        for value in VALUES:
             answer = ben.get(f"{URL}?{name}={quote(value, safe='')}")
             if answer.status_code == 303:
                 issued += 1

@@ -12,11 +12,21 @@ from mintmark.assets.launch_field import read_launch
 from mintmark.assets.party_fields import contract_of as contract_of_definition
 from mintmark.contracts import find_breach
 from mintmark.errors import FieldError, InvalidFields
-from mintmark.presets import DATA, all_presets, contract_of, fill, find_preset, read_answers, read_preset, snippet_of
+from mintmark.presets import (
+    DATA,
+    KINDS,
+    all_presets,
+    contract_of,
+    fill,
+    find_preset,
+    read_answers,
+    read_preset,
+    snippet_of,
+)
 from mintmark.readers import user_context
 from mintmark.tokens import SECRET_BYTES
-from tests.hostile import SOME, TEXTS
-from tests.party_rules import RULES, TYPES, at, meant
+from tests.hostile import TEXTS
+from tests.party_rules import RULES, TYPES, First, at, meant
 
 PRESETS = list(all_presets().values())
 SEEDS = {"convergence", "authonomy", "comm100"}
@@ -208,12 +218,18 @@ def broken(rules, answers, claims, header):
     for place in places:
         if at(claims, place) is None:
             continue
-        values = [value() for kind, value in TYPES.items() if kind != rules.types.get(place)]
-        for value in values if place in rules.types else ["another", None, [meant(places[place], answers)] * 2]:
+        others = (
+            [value() for kind, value in TYPES.items() if kind != rules.types[place]] if place in rules.types else []
+        )
+        if place in rules.fixed:
+            others += ["another", None, [meant(rules.fixed[place], answers)] * 2]
+        for value in others:
             yield f"{place} {value!r}", changed(claims, place.split(">"), value), header
+    for place in rules.filled.split():
+        yield f"{place} empty", changed(claims, place.split(">"), type(at(claims, place))()), header
     for name, value in rules.header.items():
         yield f"header without {name}", claims, {other: each for other, each in header.items() if other != name}
-        if value is not ...:
+        if value is not ... and not isinstance(value, First):
             yield f"header {name}", claims, header | {name: "another"}
     if rules.longest:
         yield "lives too long", claims | {"exp": claims["iat"] + rules.longest + 1}, header
@@ -242,6 +258,20 @@ def test_a_contract_takes_what_the_party_takes_and_finds_each_thing_that_it_woul
     # And it demands nothing that the party does not, but that a token ends.
     demanded = {name for name, rule in contract.claims.items() if rule.get("required")}
     assert demanded - {"exp"} <= set(rules.required.split())
+    for place, value in rules.also:
+        assert find_breach(contract, changed(claims, place.split(">"), value), header) is None, (place, value)
+    staged = header | {name: "another" for name, value in rules.header.items() if isinstance(value, First)}
+    assert find_breach(contract, claims, staged) is None, "a staged secret brings an id of its own"
+    assert contract.identity == rules.known_by
+
+
+# These refuse an `iat` that is ahead of their own clock by a second (PyJWT, golang-jwt 4, Dovecot, LiveKit for Python).
+STRICT_CLOCKS = ("superset", "synapse", "dovecot", "influxdb", "mercure-0x", "livekit")
+
+
+@pytest.mark.parametrize("slug", STRICT_CLOCKS)
+def test_a_token_for_a_party_that_forgives_no_clock_is_backdated(slug):
+    assert find_preset(slug).definition["backdate"] >= 5
 
 
 # Answers
@@ -252,7 +282,7 @@ HOSTILE = [
     "https://evil.test/@", "https://evil.test@", "https://acme@evil.test/", "//evil.test", "javascript:alert(1)", "http://evil.test", "https:evil.test", "https:\\\\evil.test",
     "evil.test/", "evil.test#", "evil.test?", "evil.test:1/", "acme.evil.test#.example.org", "acme/../..", "..", "%2e%2e", "acme%00", "ACME", "a..b", "-a", "a-", "xn--80ak6aa92e",
     "{ask.site}", "{ask.subdomain}", "{{ ask.issuer }}", "{{ ask.site | text }}", "{{ url }}", "-1", "1e9", "0x10", "１２", "٣", "9" * 16, "exp", "jti", "__proto__",
-    "NaN", "[]", '{"a":"{{ 7*7 }}"}', "\u202eevil", "\u2028", "é", "🦊", "\ud800", "null", "true", "*",
+    "NaN", "[]", "{}", '{"a":"{{ 7*7 }}"}', '{"a":1e400}', '{"a":1,"a":2}', '{"{%\\u0022":["{{"]}', "\u202eevil", "\u2028", "é", "🦊", "\ud800", "null", "true", "*",
 ]  # fmt: skip
 
 
@@ -269,8 +299,8 @@ def replaced(value, old, new):
 
 # kind → an answer whose text stands nowhere else
 MARKED = {
-    "text": "zq7marked", "id": "zq7marked", "subdomain": "zq7marked", "claim": "zqmarked", "letters": "zqmarked", "json": '["zq7marked"]',
-    "host": "zq7marked.test", "site": "https://zq7marked.test", "address": "https://zq7marked.test/x", "whole": "770123",
+    "text": "zq7marked", "id": "zq7marked", "subdomain": "zq7marked", "claim": "zqmarked", "letters": "zqmarked", "json": '["zq7marked"]', "object": '{"zq7marked": 1}',
+    "host": "zq7marked.test", "host_and_port": "zq7marked.test:8443", "site": "https://zq7marked.test", "address": "https://zq7marked.test/x", "whole": "770123",
 }  # fmt: skip
 
 
@@ -290,7 +320,7 @@ def see_literal(preset, question, hostile, plain):
     assert find_breach(contract_of(preset, answers), claims, header_of(fields)) is None
     if "launch" in fields:
         launch = read_launch(fields["launch"])
-        if question.kind not in ("address", "site", "host"):
+        if question.kind not in ("address", "site", "host", "host_and_port"):
             of = urlsplit(launch["url"]), urlsplit(plain_fields["launch"]["url"])
             assert len({parts.hostname.replace(hostile, "").replace(example, "") for parts in of}) == 1
             assert len({(parts.scheme, parts.port, parts.query, parts.path.count("/")) for parts in of}) == 1
@@ -333,6 +363,37 @@ def test_a_hostile_answer_is_refused_or_stands_literally_in_the_token():
     print(f"{counted.total()} hostile answers to {sum(len(p.questions) for p in PRESETS)} questions: {dict(counted)}")
 
 
+# kind → what is one, what is none
+KINDS_SEEN = {
+    "host": (("meet.test", "localhost", "10.0.0.1"), ("meet.test:8443", "https://meet.test", "meet.test/", "MEET.test", "[::1]")),
+    "host_and_port": (("meet.test", "meet.test:8443", "localhost:1"), ("meet.test:", "meet.test:0", "meet.test:65536", "meet.test:80/x", ":80")),
+    "json": (("1", "[]", '{"a": {"b": 1}, "c": {"b": 1}}', "1e308", '"NaN"'), ("NaN", "-Infinity", "1e400", "9" * 400, '{"a":1,"\\u0061":2}', '[{"a":{"b":1,"b":1}}]', "[" * 1_900, "")),
+    "object": (("{}", '{"chat:*": ["subscribe"]}', ' {"a": 1}\r\n'), ("1", "[]", '"{}"', "null", '{"a":NaN}', '{"a":[1e999]}', '{"a":1,"a":2}', "{} {}")),
+}  # fmt: skip
+
+
+def test_a_kind_takes_what_is_one_and_nothing_that_readers_read_differently():
+    for kind, (good, bad) in KINDS_SEEN.items():
+        assert [text for text in good if not KINDS[kind][0](text)] == [], kind
+        assert [text for text in bad if KINDS[kind][0](text)] == [], kind
+
+
+def test_a_capability_of_ably_may_be_longer_than_a_name_and_a_host_stands_without_a_port_where_it_becomes_a_claim():
+    capability = str({f"room-{n}:*": ["subscribe", "publish", "presence", "history"] for n in range(12)}).replace(
+        "'", '"'
+    )
+    ably = find_preset("ably")
+    fields, _, claims = rendered(ably, answers_of(ably, capability=capability))
+
+    assert 600 < len(capability) < 2_000 and claims["x-ably-capability"] == capability
+    assert find_breach(contract_of(ably, fields["ask"]), claims, header_of(fields)) is None
+    assert not is_taken(ably, ably.questions[1], '{"%s":[]}' % ("x" * 2_000))
+    for slug, name in (("jitsi", "domain"), ("ejabberd", "host")):
+        preset = find_preset(slug)
+        asked = next(question for question in preset.questions if question.name == name)
+        assert is_taken(preset, asked, "meet.test") and not is_taken(preset, asked, "meet.test:8443")
+
+
 def test_answers_are_refused_by_the_name_of_their_question():
     zendesk = find_preset("zendesk-sso")
 
@@ -340,8 +401,5 @@ def test_answers_are_refused_by_the_name_of_their_question():
         with pytest.raises(InvalidFields) as raised:
             read_answers(zendesk.questions, given)
         assert words in raised.value.problems[0][1]
-    assert (
-        SOME
-        and read_answers(find_preset("metabase-embed").questions, {"site": "https://m.test", "number": 7})["number"]
-        == "7"
-    )
+    embed = find_preset("metabase-embed")
+    assert read_answers(embed.questions, {"site": "https://m.test", "number": 7})["number"] == "7"

@@ -7,8 +7,10 @@ joserfc and Node's jose judge with the party's rules (tests/party_rules.py), all
 import json
 import shutil
 import subprocess
+from base64 import urlsafe_b64decode
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -20,7 +22,7 @@ from mintmark.presets import all_presets, fill, snippet_of
 from mintmark.tokens import SECRET_BYTES
 from tests.conftest import START, skip_or_fail
 from tests.making import key_pair, make_asset, make_group, make_person
-from tests.party_rules import RULES, at, faults, meant
+from tests.party_rules import RULES, First, at, faults, meant
 from tests.relying_party import Asked, judge
 from tests.test_presets import PLACES, answers_of, hostile_answers, is_taken
 
@@ -50,15 +52,18 @@ AWKWARD = {
     "only an e-mail address": {"email": "x@example.test"},
     "empty names": named(""),
     "many groups": named("Ina Many", groups=[f"group-{n:02}" for n in range(50)], roles=[f"role {n} “x”" for n in range(50)], permissions=[f"p:{n}" for n in range(50)]),
-    "odd e-mail address": named("Odd", email='"><img/src=x>{{7*7}}@exämple.test'),
+    "odd e-mail address": named("Odd", email="o'dd+{{7*7}}{%if/x=|`#~$@exämple.test"),
 }  # fmt: skip
 # Who lacks something that some relying parties demand.
 LACKING = {
     "no e-mail address": {"first_name": "No", "last_name": "Mail"},
     "an empty e-mail address": named("Empty", email=""),
     "an e-mail address that is none": named("None", email="nobody at home"),
+    "an e-mail address that ends a tag": named("Tag", email='"><img/src=x>{{7*7}}@exämple.test'),
     "two e-mail addresses": named("Two", email="a@example.test,b@example.test"),
     "a hostile username": named("Hostile", username='Ada {{ 7*7 }} "x" <b>&ü/:@'),
+    "a wide username": named("Wide", username="ａdmin"),
+    "an underscore first": named("Under", username="_admin"),
     "a username in Arabic, and no e-mail address": {"username": "محمد"},
 }
 
@@ -230,3 +235,29 @@ def test_each_snippet_is_a_program_whatever_was_answered():
     faults_found = [pair for pair in zip(json.loads(done.stdout), programs, strict=True) if pair[0]]
     assert faults_found == [] and "</script" not in "".join(programs)
     print(f"{len(programs)} snippets parse")
+
+
+def test_a_staged_secret_brings_its_own_key_id_where_the_party_knows_secrets_by_id(sqlite_house):
+    # Given assets of the presets that ask for the id of a secret, and somebody who has an e-mail address.
+    make_person(sqlite_house, is_admin=True, **BEN)
+    rotated = [preset for preset in all_presets().values() if any(isinstance(v, First) for v in RULES[preset.slug].header.values())]  # fmt: skip
+    parties = [Party(sqlite_house, preset, "HS256", number) for number, preset in enumerate(rotated)]
+    assert {party.preset.slug for party in parties} == {"zendesk-messaging", "ably", "tableau"}
+
+    # When a secret with another id is staged for each, as the site file has it, and its moment comes.
+    moment = datetime.fromtimestamp(START + 3_600, UTC).isoformat()
+    staged = {"text": SECRET + "-next", "kid": "another", "signs_from_at": moment}
+    site = {"mintmark": 1, "assets": [{"path": party.path, "next_secret": staged} for party in parties]}
+    done = sqlite_house.run("site", "import", "-", input=json.dumps(site))
+    assert done.exit_code == 0, done.output
+
+    # Then each signs before with the id that was asked for, and afterwards with that of the staged one.
+    for hours in (0, 2):
+        sqlite_house.clock.advance(hours * 3_600)
+        client = sqlite_house.signed_in("ben")
+        for party in parties:
+            answer = party.fetch(client)
+            assert answer.status_code == 200, (party.path, sqlite_house.log("token.failed"))
+            first = next(meant(v, party.answers) for v in party.rules.header.values() if isinstance(v, First))
+            kid = json.loads(urlsafe_b64decode(answer.text.split(".")[0] + "=="))["kid"]
+            assert kid == ("another" if hours else first)

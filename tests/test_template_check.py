@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from mintmark import payload
 from mintmark.web.admin.template_check import look_at
-from tests.filling import fields_of
-from tests.making import make_asset, make_attribute, make_group, make_person
+from tests.filling import fields_of, sent
+from tests.making import make_asset, make_attribute, make_group, make_key, make_person
 from tests.test_browser_pages import address, chromium, open_page, see_that_it_holds, sign_in  # noqa: F401 — fixtures.
+from tests.test_pages import Page
 
 CHECK = "/admin/assets/check"
 NEW = "/admin/assets/new"
@@ -85,6 +86,91 @@ def test_it_keeps_nothing_and_takes_no_forged_or_endless_question(ada):
     assert len(ada.house.log()) == rows
 
 
+WHOLE = {"algorithm": "HS256", "lifetime": "120", "headers": "", "claims": ["iat", "jti"], "preset": "", "ask": "", "contract": ""}  # fmt: skip
+ZENDESK = {**WHOLE, "preset": "zendesk-sso", "ask": "subdomain: acme"}
+OWN = {**WHOLE, "contract": '{"claims": {"email": {"required": true}}, "lifetime": {"longest": 60}}'}
+LACKS = {"field": "template", "label": "Template", "words": "lacks `email`, which the relying party asks for"}
+NAMED, LONG = '{"name": "x"}', "is 120 seconds; the relying party takes at most 60"
+
+
+def test_it_tells_what_breaks_the_contract_that_is_typed_beside_the_template(ada):
+    assert check(ada, NAMED, **ZENDESK).json["breaches"] == [LACKS]
+    of_own = check(ada, NAMED, **OWN).json["breaches"]
+    assert [LACKS, {"field": "lifetime", "label": "Lifetime in seconds", "words": LONG}] == sorted(
+        of_own, key=lambda each: each["field"], reverse=True
+    )
+    assert check(ada, '{"name": "x", "email": "{{ user.email }}"}', **ZENDESK).json["breaches"] == []
+    # A template with problems says nothing yet of its claims; the other fields do.
+    found = check(ada, "{", **OWN).json
+    assert found["problems"] and [each["field"] for each in found["breaches"]] == ["lifetime"]
+    endless = check(ada, NAMED, **{**OWN, "endless": "on"}).json["breaches"]
+    assert "is none; the relying party takes no token without `exp`" in [each["words"] for each in endless]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"ask": "subdomain"},
+        {"ask": "subdomain: A B"},
+        {"ask": ""},
+        {"preset": "nothing"},
+        {"contract": "{"},
+        {"contract": '{"x": 1}'},
+        {"contract": "{}"},
+        {"contract": "[" * 9_000},
+    ],
+)
+def test_where_the_contract_cannot_be_read_only_the_template_is_looked_at(ada, typed):
+    found = check(ada, NAMED, **{**ZENDESK, **typed})
+    assert (found.status_code, found.json["problems"], found.json["breaches"]) == (200, [], [])
+
+
+@pytest.mark.parametrize("typed", [{"lifetime": "soon"}, {"headers": "x"}, {"algorithm": "none"}, {"lifetime": "9"}])
+def test_a_field_that_cannot_be_read_is_left_out_and_the_rest_is_held_to_the_contract(ada, typed):
+    assert check(ada, NAMED, **{**ZENDESK, **typed}).json["breaches"] == [LACKS]
+
+
+def test_a_key_that_is_chosen_brings_its_algorithm_to_the_check(ada):
+    make_key(ada.house, "k1", "ES256")
+    typed = {**WHOLE, "contract": '{"algorithms": ["ES256"]}'}
+    assert [each["field"] for each in check(ada, "{}", **typed).json["breaches"]] == ["algorithm"]
+    assert check(ada, "{}", **typed, signing_key="k1").json["breaches"] == []
+
+
+def test_an_editor_who_types_words_alone_is_told_what_breaks_the_contract_of_the_asset(ada):
+    make_group(ada.house, "staff")
+    contract = {"claims": {"email": {"required": True}}}
+    template = '{"email": "a@b.test"}'
+    asset_id = make_asset(ada.house, "a", template=template, editors=["staff"], contract=contract)
+    other_id = make_asset(ada.house, "b", template=template, contract=contract)
+    make_person(ada.house, "eve", groups=["staff"])
+    eve = ada.house.signed_in("eve")
+    edit = f"/admin/assets/{asset_id}/edit"
+    page = eve.get(edit)
+    [place] = [found["data-check"] for found in Page(page.text).all("div") if "data-check" in found]
+    typed = {"csrf_token": fields_of(page)["csrf_token"][0], "template": NAMED, "params": ""}
+
+    assert eve.post(place, data=typed).json["breaches"] == [LACKS]
+    assert eve.post(place.replace(asset_id, other_id), data=typed).status_code in (403, 404)
+    # and by the button, which saves nothing, in the same words
+    name = fields_of(page)["name"][0]
+    shown = eve.post(edit, data={**typed, "name": name, "revision": "1", "act": "check"})
+    assert "Template lacks email, which the relying party asks for." in words_of(shown)
+    assert "1 problem. Nothing was saved." in words_of(shown)
+
+
+def test_the_button_says_what_breaks_the_contract_as_the_save_does(ada):
+    fields = fields_of(ada.get(f"{NEW}?preset=zendesk-sso&ask_subdomain=acme")) | {"template": [NAMED]}
+    checked = ada.post(NEW, data=sent(fields | {"act": ["check"]}))
+    assert "Template lacks email, which the relying party asks for." in words_of(checked)
+    assert "no problems" not in words_of(checked)
+    assert "Template lacks email, which the relying party asks for." in words_of(ada.post(NEW, data=sent(fields)))
+
+
+def words_of(answer):
+    return " ".join(Page(answer.text).text.split())
+
+
 def worst(unit, end="}"):
     return '{"a": "' + unit * ((payload.MAX_TEMPLATE_BYTES - 20) // len(unit)) + '"' + end
 
@@ -109,7 +195,7 @@ def test_it_never_raises(sqlite_house):
 
         @given(st.text(max_size=200), st.text(max_size=40))
         def look(template, params):
-            assert set(look_at(template, params)) == {"problems", "notes", "names", "filters"}
+            assert set(look_at(template, params)) == {"problems", "breaches", "notes", "names", "filters"}
 
         look()
 
@@ -226,3 +312,35 @@ def test_the_secret_is_copied_and_every_state_of_the_form_holds(form):
     form.get_by_role("button", name="Save").click()
     form.get_by_text("Nothing was saved yet").wait_for()
     see_that_it_holds(form)
+
+
+@pytest.mark.slow
+def test_what_was_refused_stays_marked_until_something_is_typed_and_then_follows(form):
+    form.goto(f"{NEW}?preset=zendesk-sso&ask_subdomain=acme")
+    form.get_by_label("Template").fill(NAMED)
+    said(form, "1 problem")
+    findings = form.locator("#template-findings li")
+    assert findings.first.text_content() == "Template lacks email, which the relying party asks for."
+    with form.expect_response("**/check"):
+        form.get_by_role("button", name="Save").click()
+        form.locator("#problems").wait_for()
+    form.wait_for_timeout(300)
+
+    refused, template = form.locator("#template-problem"), form.get_by_label("Template")
+    assert refused.is_visible() and template.get_attribute("aria-invalid") == "true"
+    assert findings.count() == 0, "it is said once"
+    see_that_it_holds(form)
+
+    template.fill('{"name": "x", "email": "{{ user.email }}"}')
+    said(form, "No problems")
+    assert not refused.is_visible() and template.get_attribute("aria-invalid") is None
+    form.locator("summary").last.click()
+    form.get_by_label("Lifetime in seconds").fill("120")
+    form.get_by_label("Contract").fill('{"lifetime": {"longest": 60}}')
+    form.get_by_label("Preset").select_option("")
+    form.get_by_label("Answers").fill("")
+    said(form, "1 problem")
+    assert findings.first.text_content() == f"Lifetime in seconds {LONG}."
+    assert template.get_attribute("aria-invalid") is None, "the template is good"
+    findings.first.get_by_role("button").click()
+    assert form.evaluate("document.activeElement.id") == "lifetime"

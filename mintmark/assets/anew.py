@@ -10,7 +10,6 @@ from typing import Any
 from mintmark import attributes, groups
 from mintmark.assets.definition import read_definition
 from mintmark.assets.key_field import can_sign
-from mintmark.assets.party_fields import unheld
 from mintmark.errors import InvalidFields
 from mintmark.keys.rings import Choice
 
@@ -41,15 +40,16 @@ def read_anew(definition: Mapping[str, Any], *, key_stays: bool = False) -> dict
     if ring_id is not None and not key_stays and not can_sign(ring_id):
         problems.append(("signing_key", _NO_KEY_LEFT))
     keys = {ring_id: Choice(ring_id, definition["algorithm"])} if ring_id is not None else {}
-    unread = {name: definition[name] for name in ("preset", "ask")} if unheld(definition) else {}
-    entered = as_entered(definition, names, {}) | dict.fromkeys(unread)
+    entered = as_entered(definition, names, {})
+    group_ids, declared = groups.ids_by_key(), attributes.declared()
     try:
-        checked = read_definition(entered, group_ids=groups.ids_by_key(), attributes=attributes.declared(), keys=keys)
+        # A preset that holds nothing any more hinders nobody, and goes on being warned about.
+        checked = read_definition(entered, group_ids=group_ids, attributes=declared, keys=keys, kept=definition)
     except InvalidFields as error:
         raise InvalidFields([*problems, *error.problems]) from error
     if problems:
         raise InvalidFields(problems)
-    return checked | unread  # A preset that holds nothing any more hinders nobody, and goes on being warned about.
+    return checked
 
 
 def _has_gone(group_ids: Any, names: Mapping[str, str]) -> bool:

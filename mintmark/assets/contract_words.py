@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from mintmark.contracts import FORMATS, Contract
+from mintmark.contracts import FORMATS, Contract, kinds_of
 from mintmark.moment import duration_in_words
 
 TYPE_WORDS = {
@@ -40,6 +40,8 @@ def contract_lines(contract: Contract) -> list[Line]:
         bounds = {"shortest": "at least", "longest": "at most"}
         said = [f"{bounds[name]} {duration_in_words(seconds)}" for name, seconds in contract.lifetime.items()]
         lines.append(Line("Lifetime", False, " and ".join(said)))
+    if contract.identity != "sub":
+        lines.append(Line("Knows people", False, f"by their `{contract.identity}`"))
     for name, about, unit in (("bytes", "Secret", "bytes"), ("bits", "RSA key", "bits")):
         if name in contract.key:
             lines.append(Line(about, False, f"at least {contract.key[name]:,} {unit}"))
@@ -72,16 +74,18 @@ def _asked(rule: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a value has to be; a format says that it is text."""
     if "format" in rule:
         yield FORMATS[rule["format"]][1]
-    elif "type" in rule:
-        yield TYPE_WORDS[rule["type"]]
+    elif kinds := kinds_of(rule):
+        yield " or ".join(TYPE_WORDS[kind] for kind in kinds)
     if "constant" in rule:
         yield f"exactly {_value(rule['constant'])}"
     if "one_of" in rule:
         named = [_value(each) for each in rule["one_of"][:_MOST]]
         more = len(rule["one_of"]) - len(named)
         yield f"one of {', '.join(named)}{f' and {more} more' if more else ''}"
-    if "longest" in rule:
-        yield f"at most {rule['longest']:,} {'items' if rule.get('type') == 'list' else 'characters'}"
+    units = [unit for kind, unit in (("text", "characters"), ("list", "items")) if kind in kinds_of(rule)]
+    for word, bound in (("shortest", "at least"), ("longest", "at most")):
+        if word in rule:
+            yield f"{bound} {rule[word]:,} {' or '.join(units)}"
     if rule.get("without"):
         yield f"without {' '.join(f'“{character}”' for character in rule['without'])}"
 

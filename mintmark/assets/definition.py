@@ -12,7 +12,14 @@ from urllib.parse import urlsplit
 from mintmark import payload, tokens
 from mintmark.assets.key_field import algorithm_of, check_key, key_reader
 from mintmark.assets.launch_field import read_launch
-from mintmark.assets.party_fields import check_party, of_preset, read_contract_field, read_preset_field
+from mintmark.assets.party_fields import (
+    check_party,
+    is_as_kept,
+    of_preset,
+    read_contract_field,
+    read_preset_field,
+    with_parts,
+)
 from mintmark.assets.request_fields import read_answer, read_params_field
 from mintmark.errors import FieldError, InvalidFields
 from mintmark.fields import (
@@ -59,10 +66,12 @@ def read_definition(
     group_ids: Mapping[str, str],
     attributes: Mapping[str, str],
     keys: Mapping[str, Choice],
+    kept: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the checked definition. `group_ids` is name key → id, `keys` key id → what it names.
 
-    `signing_key` is entered as any key id of a ring, and kept as the ring's id. Raises InvalidFields.
+    `signing_key` is entered as any key id of a ring, and kept as the ring's id. `kept` is the definition that
+    this one follows: its preset and answers may stay, whatever became of the preset. Raises InvalidFields.
     """
     problems: list[tuple[str, str]] = []
     definition: dict[str, Any] = {}
@@ -72,7 +81,9 @@ def read_definition(
         "editors": _groups_reader(group_ids, False),
         "signing_key": key_reader(keys),
     }
-    defaults = _defaults(entered, keys)
+    if kept is not None and is_as_kept(entered, kept):
+        readers["preset"] = _as_it_is
+    entered, defaults = with_parts(entered), _defaults(entered, keys)
     for field, read in readers.items():
         if field not in entered and field not in defaults:
             problems.append((field, "is missing"))
@@ -89,10 +100,19 @@ def read_definition(
             template = payload.compile(definition["template"], attributes, params)
         except payload.TemplateError as error:
             problems += [("template", str(problem)) for problem in error.problems]
-    problems += check_party(definition, entered.get("ask"), template)
+    problems += check_party(definition, entered.get("ask"), template, kept)
     if problems:
         raise InvalidFields(problems)
     return definition
+
+
+def read_field(field: str, value: Any) -> Any:
+    """Return one field of a definition, checked and normal. Raises FieldError."""
+    return _READERS[field](value)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _defaults(entered: Mapping[str, Any], keys: Mapping[str, Choice]) -> dict[str, Any]:
@@ -106,8 +126,8 @@ def _defaults(entered: Mapping[str, Any], keys: Mapping[str, Choice]) -> dict[st
 def read_origin(value: Any) -> str:
     """Return an origin exactly as browsers send it (RFC 6454 §6.2). Raises FieldError."""
     text = read_text(value, "origins")
-    parts = urlsplit(text) if re.fullmatch(r"https?://[^/?#@\\\s]+", text) else None
     try:
+        parts = urlsplit(text) if re.fullmatch(r"https?://[^/?#@\\\s]+", text) else None
         is_good = (
             parts is not None
             and _HOST.fullmatch(parts.netloc.rpartition(":")[0] if parts.port else parts.netloc) is not None

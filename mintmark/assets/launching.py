@@ -25,7 +25,8 @@ _OPAQUE = frozenset({"state", "nonce"})
 _PRINTABLE = re.compile(r"[ -~]+", re.ASCII)
 # Names whose value is an address, also where it looks like none: `evil.test` would be one to a careless reader.
 _LEADS = re.compile(r"(.*_)?(return|redirect|next|goto|continue).*|.*ur[il]", re.IGNORECASE)
-_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._~,+= -]*", re.ASCII)
+# No dot: names by which parties lead on are many (RelayState, service, target, …), and a host without one is rare.
+_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_~,+= -]*", re.ASCII)
 _BEHIND_HOST = re.compile(
     r"(?P<path>(/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*)(\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?(#[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?",
     re.ASCII,
@@ -46,9 +47,13 @@ class Destination:
     passed: tuple[tuple[str, str], ...]
 
     def address(self, token: str) -> str:
-        """Return the address that carries the token: in its query, or in its fragment with what goes along."""
+        """Return the address that carries the token: in its query, or in its fragment with what goes along.
+
+        It always has a fragment, if an empty one: a Location without any takes on that of the launch address, with
+        which anybody's link could hand on to the party what the asset does not declare (RFC 9110 §10.2.2).
+        """
         pairs = (*self.passed, (self.name, token))
-        return _with_query(self.url, pairs) if self.by == "query" else f"{self.url}#{_encoded(pairs)}"
+        return _with_query(self.url, pairs) + "#" if self.by == "query" else f"{self.url}#{_encoded(pairs)}"
 
     @property
     def action(self) -> str:
@@ -82,16 +87,6 @@ def read_destination(launch: Mapping[str, Any], given: Iterable[tuple[str, str]]
         _see_value(name, value, launch["return_to"])
     passed = tuple((name, values[name]) for name in launch["pass"] if name in values)
     return Destination(launch["by"], _target(launch, target), launch["name"], passed)
-
-
-def origins_of(launch: Mapping[str, Any], given: Iterable[tuple[str, str]]) -> list[str]:
-    """Return the origins to which a launch leads, and to which its target may lead on, as far as they are listed."""
-    try:
-        url = read_destination(launch, given).url
-    except BadParameters:
-        url = launch["url"]
-    found = (origin_of(each) for each in (url, *launch["return_to"]))
-    return [*dict.fromkeys(origin for origin in found if origin)]
 
 
 def _target(launch: Mapping[str, Any], wanted: str | None) -> str:

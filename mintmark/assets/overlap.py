@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from mintmark.assets import save
 from mintmark.assets.credentials import Credentials
-from mintmark.assets.fitting import see_contract_takes
+from mintmark.assets.fitting import see_contract_takes, see_staged_fits
 from mintmark.assets.secrets import SecretValue, keep
 from mintmark.errors import FieldError
 from mintmark.log import Occasion
@@ -33,7 +33,7 @@ def stage(asset: Asset, secret: SecretValue, *, sealer: Sealer, by: Occasion) ->
     present = db.session.get_one(Secret, credentials.present_secret_id(by.now))
     if secret.kid == present.kid and not save.is_other_secret(secret, present, sealer=sealer):
         raise FieldError("is the present one, which signs already", "secret")
-    see_contract_takes(save.current_revision(asset).definition, secret.value)
+    see_contract_takes(save.current_revision(asset).definition, secret)
     row = keep(secret, asset.id, sealer=sealer, now=by.now)
     told = {"next_secret": "staged", "weak_secret": secret.weak}
     return _save(asset, credentials.with_next(row.id, by.now), told, sealer=sealer, by=by)
@@ -47,6 +47,7 @@ def switch(asset: Asset, at: int | None, *, sealer: Sealer, by: Occasion) -> lis
         raise FieldError("is past", "switch_at")
     if moment > by.now + MAX_AHEAD_SECONDS:
         raise FieldError("is more than a year ahead", "switch_at")
+    see_staged_fits(save.current_revision(asset).definition, credentials.next_secret_id, sealer=sealer)
     told = {"next_secret": "switched", "signs_from_at": iso(moment)}
     return _save(asset, credentials.from_moment(moment), told, sealer=sealer, by=by)
 
@@ -62,6 +63,7 @@ def step_back(asset: Asset, *, sealer: Sealer, by: Occasion) -> list[str]:
     credentials = _of_secret(asset)
     if not may_step_back(credentials, by.now):
         raise FieldError("cannot be done: nothing was switched in the last seven days", "next_secret")
+    see_staged_fits(save.current_revision(asset).definition, credentials.secret_id, sealer=sealer)
     return _save(asset, credentials.from_moment(None), {"next_secret": "stepped_back"}, sealer=sealer, by=by)
 
 

@@ -1,7 +1,8 @@
 """The relying party of an asset: the fields `preset`, `ask` and `contract`, and whether the rest goes with them.
 
 A preset brings its contract; without one somebody may write a contract of their own. Where a new version
-of Mintmark knows a preset no more, or it asks for more, nothing is checked: tokens go on, and a warning says so.
+of Mintmark knows a preset no more, or it asks for something else, nothing is checked: tokens go on, saves that
+leave preset and answers as they are go on, and a warning says so.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,26 +37,51 @@ def of_preset(entered: Mapping[str, Any]) -> dict[str, Any]:
     if preset is None or not isinstance(given, Mapping | None):
         return {}
     try:
-        filled = presets.fill(preset, presets.read_answers(preset.questions, given or {}))
-    except InvalidFields:
+        filled = presets.fill(preset, presets.kept_answers(preset, given or {}))
+    except FieldError:
         return {}
     return {field: value for field, value in filled.items() if field not in ("path", "preset", "ask")}
 
 
-def check_party(definition: dict[str, Any], given: Any, template: Template | None) -> Iterator[tuple[str, str]]:
-    """Put the answers into the definition, and yield what is certainly wrong with it for its relying party."""
-    definition["ask"] = None
-    preset = presets.find_preset(definition.get("preset") or "")
-    if preset is not None and definition.get("contract") is not None:
+def with_parts(entered: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was entered with `answer` and `claims` whole: what they do not say is as the preset has it."""
+    filled, whole = of_preset(entered), dict(entered)
+    for field in ("answer", "claims"):
+        given, usual = entered.get(field), filled.get(field)
+        if isinstance(given, dict) and isinstance(usual, Mapping):
+            if given.get("form", usual.get("form")) == usual.get("form"):  # Raw and JSON have no fields in common.
+                whole[field] = {**usual, **given}
+    return whole
+
+
+def is_as_kept(entered: Mapping[str, Any], kept: Mapping[str, Any]) -> bool:
+    """Tell whether preset and answers are those that the asset has."""
+    if not kept.get("preset") or entered.get("preset") != kept["preset"]:
+        return False
+    given = entered.get("ask") or {}
+    return isinstance(given, dict) and _as_text(given) == (kept.get("ask") or {})
+
+
+def check_party(
+    definition: dict[str, Any], given: Any, template: Template | None, kept: Mapping[str, Any] | None = None
+) -> Iterator[tuple[str, str]]:
+    """Put the answers into the definition, and yield what is certainly wrong with it for its relying party.
+
+    Preset and answers that are those of `kept` stay, also where the preset is another one by now, or gone.
+    """
+    definition["ask"], kept, slug = None, kept or {}, definition.get("preset")
+    if slug and definition.get("contract") is not None:
         yield "contract", "stands beside a preset, which has its own: take one of the two"
         return
-    if preset is None and given:
+    if not slug and given:
         yield "ask", "takes a preset beside it"
     try:
-        if preset is not None:
-            answers = presets.read_answers(preset.questions, read_object(given or {}, "ask"))
-            definition["ask"] = answers or None
-        contract = _contract_of(definition)
+        if is_as_kept(definition | {"ask": given}, kept):
+            definition["ask"] = kept.get("ask")
+            contract = contract_of(definition)
+        else:
+            definition["ask"] = _answers(slug, given, kept)
+            contract = _contract_of(definition)
     except InvalidFields as error:
         yield from (("ask", f"{name}: {words}") for name, words in error.problems)
         return
@@ -64,6 +90,29 @@ def check_party(definition: dict[str, Any], given: Any, template: Template | Non
         return
     if contract is not None:
         yield from certain_breaches(contract, definition, template)
+
+
+def _answers(slug: str | None, given: Any, kept: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the answers to what the preset asks. Raises FieldError and InvalidFields.
+
+    What it asked for once, and does not any more, is dropped where it is as it was.
+    """
+    preset = presets.find_preset(slug or "")
+    if preset is None:
+        return None
+    answers = _as_text(read_object(given or {}, "ask"))
+    if slug == kept.get("preset"):
+        asked, before = {question.name for question in preset.questions}, kept.get("ask") or {}
+        answers = {name: text for name, text in answers.items() if name in asked or before.get(name) != text}
+    return presets.read_answers(preset.questions, answers) or None
+
+
+def _as_text(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """A file may well say 10 for a number."""
+    return {
+        name: str(each) if isinstance(each, int) and not isinstance(each, bool) else each
+        for name, each in answers.items()
+    }
 
 
 def contract_of(definition: Mapping[str, Any]) -> Contract | None:

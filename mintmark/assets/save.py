@@ -12,7 +12,7 @@ from mintmark import groups, log, search
 from mintmark.assets import former
 from mintmark.assets.columns import AUDIENCE_FROM, audience_of, columns_of
 from mintmark.assets.credentials import Credentials
-from mintmark.assets.fitting import FITS_TO, see_contract_takes, see_secrets_fit
+from mintmark.assets.fitting import see_fits
 from mintmark.assets.secrets import SecretValue, keep, open_secret
 from mintmark.errors import FieldError, NotFound, SealError
 from mintmark.fields import is_same
@@ -82,6 +82,7 @@ def create(
     db.session.add(asset)
     flush_path()
     credentials = _credentials(asset, definition, secret, Credentials(), sealer=sealer, now=by.now, is_other_use=True)
+    see_fits(credentials, definition, definition, sealer=sealer, now=by.now)
     _add_revision(asset, definition, credentials, by=by)
     detail = {"path": asset.path, **_told(definition, secret, [*_ALWAYS_TOLD, "secret"], by.now)}
     detail |= told or {}
@@ -116,9 +117,6 @@ def revise(
         changed.append("next_secret")
     if not changed:
         return []
-    has_key = definition.get("signing_key") is not None
-    if secret is None and present is not None and not has_key and not FITS_TO.isdisjoint(changed):
-        see_secrets_fit(was, definition, sealer=sealer)
     if "path" in changed:
         take_path(definition["path"], asset.id, now=by.now)
     use = Use.of(asset)
@@ -129,6 +127,7 @@ def revise(
     if credentials is None:
         kept = secret if "secret" in changed else None
         credentials = _credentials(asset, definition, kept, was, sealer=sealer, now=by.now, is_other_use=is_other_use)
+    see_fits(credentials, definition, changed, sealer=sealer, now=by.now)
     give_up(use, Use.of(asset), by_editor=by_editor, now=by.now)  # Behind the locks of all rings that it concerns.
     _add_revision(asset, definition, credentials, by=by)
     detail = {"path": asset.path, "fields": changed, **_told(definition, secret, changed, by.now), **(told or {})}
@@ -176,7 +175,6 @@ def _credentials(
                 leave(replace(Use.of(asset), ring_id=each), now=now, signs_until=found.former_until_at)
         return found
     if secret is not None:
-        see_contract_takes(definition, secret.value)
         return was.with_secret(keep(secret, asset.id, sealer=sealer, now=now).id, now)
     if was.secret_id is None:
         raise FieldError("is missing: without a signing key an asset takes a secret", "secret")

@@ -8,10 +8,10 @@ is saved (`foreseeing`) and against the claims and header of every token before 
     breach = find_breach(contract, claims, header)
 """
 
-from .checking import Breach, find_breach, key_breach
+from .checking import Breach, find_breach, find_header_breach, is_equal, key_breach
 from .foreseeing import certain_breaches
 from .formats import FORMATS
-from .vocabulary import MAX_CONTRACT_CHARACTERS, TYPES, Contract, read_contract, with_answers
+from .vocabulary import MAX_CONTRACT_CHARACTERS, TYPES, Contract, kinds_of, read_contract, with_answers
 
 __all__ = [
     "FORMATS",
@@ -21,7 +21,10 @@ __all__ = [
     "Contract",
     "certain_breaches",
     "find_breach",
+    "find_header_breach",
+    "is_equal",
     "key_breach",
+    "kinds_of",
     "read_contract",
     "with_answers",
 ]

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mintmark.contracts.checking import breaches_of
-from mintmark.contracts.vocabulary import Contract, Rule
+from mintmark.contracts.vocabulary import Contract, Rule, kinds_of
 from mintmark.payload import NOT_FIXED, Claim, Template
 
-_OURS = ("exp", "iat", "jti", "nbf")
-_KINDS = {"text": "text", "number": "number", "whole": "number", "boolean": "boolean", "list": "list",
-          "object": "object"}  # fmt: skip
+# What stands there in every token of ours; that of `jti` is random (tokens.make_jti).
+_OURS: dict[str, Any] = {"exp": 1, "iat": 1, "nbf": 1, "jti": "aA" * 11}
+_NEVER_SAME = ("constant", "one_of")
 
 
 def certain_breaches(
@@ -17,7 +17,8 @@ def certain_breaches(
 ) -> Iterator[tuple[str, str]]:
     """Yield (field of the definition, words) for all that nobody's token could meet.
 
-    `definition` is whole but for what was refused before; a `kid` may come with the key and is not looked for.
+    `definition` is whole but for what was refused before. A `kid` may come with the secret or key, and is looked
+    at with that (mintmark/assets/fitting.py).
     """
     if "algorithm" in definition and contract.algorithms and definition["algorithm"] not in contract.algorithms:
         taken = ", ".join(contract.algorithms)
@@ -27,7 +28,8 @@ def certain_breaches(
     if "claims" in definition:
         yield from _about_switches(contract, definition["claims"])
     if "headers" in definition:
-        yield from _about_headers(contract, {"typ": "JWT", **definition["headers"]})
+        algorithm = {"alg": definition["algorithm"]} if "algorithm" in definition else {}
+        yield from _about_headers(contract, {"typ": "JWT", **definition["headers"], **algorithm})
     if template is not None:
         for name, rule in contract.claims.items():
             if name not in _OURS and (words := _about_claim(name, rule, template.claims.get(name))):
@@ -42,6 +44,8 @@ def _about_lifetime(contract: Contract, lifetime: int | None) -> Iterator[tuple[
         return
     if rule.get("refused"):
         yield "lifetime", "has to be none: the relying party refuses `exp`"
+    elif words := _about_ours("exp", rule):
+        yield "lifetime", words
     if longest is not None and lifetime > longest:
         yield "lifetime", f"is {lifetime:,} seconds; the relying party takes at most {longest:,}"
     shortest = contract.lifetime.get("shortest")
@@ -56,31 +60,51 @@ def _about_switches(contract: Contract, switches: Mapping[str, bool]) -> Iterato
             yield "claims", f"lack `{name}`, which the relying party asks for"
         if rule.get("refused") and is_on:
             yield "claims", f"have `{name}`, which the relying party refuses"
+        elif is_on and (words := _about_ours(name, rule)):
+            yield "claims", words
+
+
+def _about_ours(name: str, rule: Rule) -> str:
+    """Say what a claim that the site writes can never meet, or nothing; which characters it has nobody knows."""
+    if any(word in rule for word in _NEVER_SAME):
+        return f"cannot meet the contract: `{name}` is another in every token"
+    found = next(breaches_of({word: rule[word] for word in rule if word != "without"}, _OURS[name], name), None)
+    return f"cannot meet the contract: `{found[0]}` {found[1]}" if found else ""
 
 
 def _about_headers(contract: Contract, headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, rule in contract.headers.items():
+        if name == "kid" or (name == "alg" and name not in headers):
+            continue
         if name in headers:
-            for place, reason in breaches_of(rule, headers[name], name):
-                yield "headers", f"break the contract: `{place}` {reason}"
-                break
-        elif rule.get("required") and name != "kid":
+            if found := next(breaches_of(rule, headers[name], name), None):
+                words = f"break the contract: `{found[0]}` {found[1]}"
+                yield ("algorithm", words.replace("break", "breaks", 1)) if name == "alg" else ("headers", words)
+        elif rule.get("required"):
             yield "headers", f"lack `{name}`, which the relying party asks for"
 
 
-def _about_claim(name: str, rule: Rule, claim: Claim | None) -> str:
-    """Say what is wrong with a claim whoever asks, or nothing."""
+def _about_claim(place: str, rule: Rule, claim: Claim | None) -> str:
+    """Say what is wrong with a claim, or a member of one, whoever asks; or nothing."""
     if claim is None:
-        return f"lacks `{name}`, which the relying party asks for" if rule.get("required") else ""
-    is_always = claim.is_certain or rule.get("required", False)
+        return f"lacks `{place}`, which the relying party asks for" if rule.get("required") else ""
     if rule.get("refused"):
-        return f"has `{name}`, which the relying party refuses" if claim.is_certain else ""
-    if not is_always:
+        return f"has `{place}`, which the relying party refuses" if claim.is_certain else ""
+    if not (claim.is_certain or rule.get("required")):
         return ""
     if claim.literal is not NOT_FIXED:
-        found = next(breaches_of(rule, claim.literal, name), None)
+        found = next(breaches_of(rule, claim.literal, place), None)
         return f"breaks the contract: `{found[0]}` {found[1]}" if found else ""
-    kind = rule.get("type")
-    if kind is not None and claim.types and _KINDS[kind] not in claim.types:
-        return f"breaks the contract: `{name}` is {' or '.join(sorted(claim.types))}, and has to be {kind}"
-    return ""
+    kinds = kinds_of(rule)
+    if kinds and claim.types.isdisjoint("number" if kind == "whole" else kind for kind in kinds) and claim.types:
+        are = " or ".join(sorted(claim.types))
+        return f"breaks the contract: `{place}` is {are}, and has to be {' or '.join(kinds)}"
+    return _about_members(place, rule, claim.members) if claim.members is not None else ""
+
+
+def _about_members(place: str, rule: Rule, members: Mapping[str, Claim]) -> str:
+    rules = dict(rule.get("members", {}))
+    if "others" in rule:
+        rules |= {name: rule["others"] for name in members if name not in rules}
+    found = (_about_claim(f"{place}.{name}", each, members.get(name)) for name, each in rules.items())
+    return next(filter(None, found), "")

@@ -1,10 +1,12 @@
 """The words of a contract, and what each may be.
 
 A contract is JSON: `algorithms`, `headers` and `claims` (name → rule), `lifetime` (`shortest`, `longest`,
-in seconds), `key` (`bytes` of a shared secret, `bits` of an RSA key). A rule is about one value: `required`,
-`refused`, `type`, `constant`, `one_of`, `longest` (characters of a text, items of a list), `format`, `without`
-(characters that a text may not have), and for what is within: `items`, `members`, `others` (all members that
-are not named).
+in seconds), `key` (`bytes` of a shared secret, `bits` of an RSA key), `identity` (the claim by which the party
+knows people; `sub` where it is not named). A rule is about one value: `required`, `refused`, `type`, `constant`,
+`one_of`, `shortest` and `longest` (characters of a text, items of a list), `format`, `without` (characters that a
+text may not have), and for what is within: `items`, `members`, `others` (all members that are not named).
+
+Rule: a word that speaks of one type asks for it; the normal form that is read here says so.
 """
 
 import json
@@ -20,7 +22,18 @@ from mintmark.tokens import ALGORITHMS
 
 TYPES = ("text", "number", "whole", "boolean", "list", "object")
 MAX_CONTRACT_CHARACTERS, MAX_DEPTH, MAX_RULES = 8_192, 6, 100
-_MAX_SECONDS, _MAX_LENGTH, _MAX_ANSWER = 31_536_000, 8_192, 2_000
+_MAX_SECONDS, _MAX_LENGTH = 31_536_000, 8_192
+_PARTS = ("algorithms", "headers", "claims", "lifetime", "key", "identity")
+# word → the types of which it says anything.
+_KINDS: dict[str, tuple[str, ...]] = {
+    "format": ("text",),
+    "without": ("text",),
+    "shortest": ("text", "list"),
+    "longest": ("text", "list"),
+    "items": ("list",),
+    "members": ("object",),
+    "others": ("object",),
+}
 Rule = Mapping[str, Any]
 
 
@@ -33,14 +46,15 @@ class Contract:
     claims: Mapping[str, Rule]
     lifetime: Mapping[str, int]
     key: Mapping[str, int]
+    identity: str
     definition: Mapping[str, Any]
 
 
 def read_contract(value: Any) -> Contract:
     """Return the contract. Raises FieldError that says where in it what is wrong."""
     found = read_object(value, "contract")
-    if unknown := set(found) - {"algorithms", "headers", "claims", "lifetime", "key"}:
-        raise _fault(f"“{sorted(unknown)[0][:40]}” is none of algorithms, headers, claims, lifetime, key")
+    if unknown := set(found) - set(_PARTS):
+        raise _fault(f"“{sorted(unknown)[0][:40]}” is none of {', '.join(_PARTS)}")
     if len(json.dumps(read_json(found, "contract", depth=3 * MAX_DEPTH), ensure_ascii=False)) > MAX_CONTRACT_CHARACTERS:
         raise _fault(f"is longer than {MAX_CONTRACT_CHARACTERS:,} characters")
     reading = _Reading()
@@ -50,6 +64,7 @@ def read_contract(value: Any) -> Contract:
         claims=reading.rules(found.get("claims", {}), "claims", MAX_DEPTH),
         lifetime=_at("lifetime", lambda: _numbers(found.get("lifetime", {}), ("shortest", "longest"), _MAX_SECONDS)),
         key=_at("key", lambda: _numbers(found.get("key", {}), ("bytes", "bits"), 16_384)),
+        identity=_at("identity", lambda: read_text(found.get("identity", "sub"), "contract")),
         definition=found,
     )
     if contract.lifetime.get("shortest", 0) > contract.lifetime.get("longest", _MAX_SECONDS):
@@ -57,7 +72,7 @@ def read_contract(value: Any) -> Contract:
     return contract
 
 
-def with_answers(value: Any, answers: Mapping[str, str]) -> Any:
+def with_answers(value: Any, answers: Mapping[str, Any]) -> Any:
     """Return the JSON of a contract in which `{"ask": name}` became what was answered there."""
     if isinstance(value, dict):
         if set(value) == {"ask"}:
@@ -68,10 +83,10 @@ def with_answers(value: Any, answers: Mapping[str, str]) -> Any:
     return value
 
 
-def _named(name: str, answers: Mapping[str, str]) -> str:
+def _named(name: str, answers: Mapping[str, Any]) -> str:
     """A claim whose very name was asked for stands as `{ask.name}`."""
     if name.startswith("{ask.") and name.endswith("}"):
-        return answers[name.removeprefix("{ask.").removesuffix("}")]
+        return str(answers[name.removeprefix("{ask.").removesuffix("}")])
     return name
 
 
@@ -102,7 +117,16 @@ class _Reading:
             else:
                 raise _fault(f"{where}: “{word[:40]}” is no word of a contract; there are {', '.join(WORDS)}")
         _see_fits(rule, where)
-        return rule
+        kinds = kinds_of(rule)
+        return {**rule, "type": kinds[0]} if len(kinds) == 1 else rule
+
+
+def kinds_of(rule: Rule) -> tuple[str, ...]:
+    """Return the types of which a value has to be one; none: of any."""
+    if "type" in rule:
+        return (rule["type"],)
+    spoken_of = [kinds for word, kinds in _KINDS.items() if word in rule]
+    return tuple(kind for kind in TYPES if spoken_of and all(kind in kinds for kinds in spoken_of))
 
 
 def _see_fits(rule: Rule, where: str) -> None:
@@ -110,12 +134,16 @@ def _see_fits(rule: Rule, where: str) -> None:
     if rule.get("refused") and len(rule) > 1:
         raise _fault(f"{where}: refused stands alone")
     kind = rule.get("type")
-    for word, kinds in {"format": ("text",), "without": ("text",), "longest": ("text", "list"), "items": ("list",),
-                        "members": ("object",), "others": ("object",)}.items():  # fmt: skip
+    for word, kinds in _KINDS.items():
         if word in rule and kind is not None and kind not in kinds:
             raise _fault(f"{where}: {word} goes with the type {' or '.join(kinds)}, not with {kind}")
+    spoken_of = [word for word in _KINDS if word in rule]
+    if spoken_of and not kinds_of(rule):
+        raise _fault(f"{where}: {' and '.join(spoken_of)} do not go together")
     if "constant" in rule and "one_of" in rule:
         raise _fault(f"{where}: constant and one_of do not go together")
+    if rule.get("shortest", 0) > rule.get("longest", _MAX_LENGTH):
+        raise _fault(f"{where}: shortest is more than longest")
 
 
 def _one_of(value: Any) -> list[Any]:
@@ -131,6 +159,7 @@ _WORDS: dict[str, Callable[[Any], Any]] = {
     "type": lambda value: read_choice(value, "contract", TYPES),
     "constant": lambda value: read_json(value, "contract", depth=4),
     "one_of": _one_of,
+    "shortest": lambda value: read_whole(value, "contract", 0, _MAX_LENGTH),
     "longest": lambda value: read_whole(value, "contract", 0, _MAX_LENGTH),
     "format": lambda value: read_choice(value, "contract", tuple(FORMATS)),
     "without": lambda value: read_text(value, "contract", longest=100),

@@ -1,16 +1,18 @@
 """Examining one asset: on every real reader, and on awkward people."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from mintmark import attributes, groups
 from mintmark.assets.prepare import Prepared
+from mintmark.contracts import key_breach
 from mintmark.examine.awkward import awkward_people
-from mintmark.examine.findings import Failure, Finding, Trial, about_asset, about_awkward
+from mintmark.examine.findings import Failure, Finding, Trial, about_asset, about_awkward, about_coming
 from mintmark.examine.people import Readers
 from mintmark.examine.tally import Tally, Trier
+from mintmark.tokens import SECRET_ALGORITHMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class Examiner:
         trier = Trier(asset, attributes=self.attributes, now=self.now, site_url=self._site_url)
         trials = self._try_awkward(trier, self._ends(start, time_limit, 0.5))
         tally = self._try_readers(trier, self._ends(start, time_limit, 1.0))
-        findings = (*tally.findings(), *_about_trials(trials, tally.failures))
+        coming = _about_coming(asset, self.now)
+        findings = (*tally.findings(), *coming, *_about_trials(trials, tally.failures))
         return Examination(tally.seen, tally.failing, tally.is_cut_short, findings, tuple(trials))
 
     def try_awkward(self, asset: Prepared, *, time_limit: float | None = None) -> tuple[Trial, ...]:
@@ -82,7 +85,7 @@ class Examiner:
         return trials
 
     def _try_readers(self, trier: Trier, is_over: Callable[[], bool]) -> Tally:
-        tally = Tally()
+        tally = Tally(trier.asset.contract)
         for reader in self._readers.of(trier.asset):
             if is_over():
                 tally.is_cut_short = True
@@ -90,6 +93,16 @@ class Examiner:
             tally.add(reader, *trier.try_on(reader, trier.samples, is_over))
             tally.is_cut_short = trier.is_cut_short
         return tally
+
+
+def _about_coming(asset: Prepared, now: float) -> Iterator[Finding]:
+    """How long a staged secret is, is known only where it was opened; `warnings_of` says all else of what comes."""
+    if asset.contract is None or asset.signers is None:
+        return
+    for turn in asset.signers.turns:
+        if turn.from_at > now and turn.signer.algorithm in SECRET_ALGORITHMS:
+            if words := key_breach(asset.contract, turn.signer.algorithm, turn.signer.key_size):
+                yield about_coming(turn.from_at, f"the secret {words}")
 
 
 def _about_trials(trials: list[Trial], known: Mapping[Failure, object]) -> list[Finding]:

@@ -9,9 +9,11 @@ from typing import Any
 from sqlalchemy import select
 
 from mintmark import attributes, payload
-from mintmark.assets.party_fields import unheld
+from mintmark.assets.fitting import row_breach
+from mintmark.assets.party_fields import contract_of, unheld
 from mintmark.assets.signing import Source
-from mintmark.examine.findings import Finding
+from mintmark.errors import FieldError
+from mintmark.examine.findings import Finding, about_coming
 from mintmark.keys.life import FOR_EVER
 from mintmark.keys.running_out import DUE, ENDS, SOON_SECONDS, RunningOut
 from mintmark.models import Asset, Attribute, Membership, Person, Revision, Secret, SigningKey, db
@@ -36,6 +38,7 @@ def warnings_of(
     return [
         *_about_lifetime(definition["lifetime"], has_key=revision.ring_id is not None),
         *(_about_secret(definition, secret, source.next_secret or secret) if secret else _about_keys(source, now)),
+        *_about_coming(definition, source, now),
         *_about_readers(definition),
         *_about_preset(definition),
         *(_about_template(definition, template) if template else ()),
@@ -96,6 +99,17 @@ def _about_keys(source: Source, now: float) -> Iterator[Finding]:
         running = RunningOut(DUE, key.due_at, key.key_id, key.id)
     if running is not None:
         yield Finding("key_runs_out", f"its signing key {key.key_id} {running.words}")
+
+
+def _about_coming(definition: Mapping[str, Any], source: Source, now: float) -> Iterator[Finding]:
+    """Whoever switches, or plans a key, is told before the moment comes."""
+    try:
+        contract = contract_of(definition)
+    except FieldError:
+        return  # Nobody gets a token; that is said of the asset.
+    for span in source.spans() if contract is not None else ():
+        if span.from_at > now and contract is not None and (words := row_breach(contract, definition, span.row)):
+            yield about_coming(span.from_at, words)
 
 
 def _about_readers(definition: Mapping[str, Any]) -> Iterator[Finding]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mintmark.errors import CannotIssue
+from mintmark.keys.life import FOR_EVER
+from mintmark.moment import iso
 from mintmark.payload import MAX_TOKEN_CHARACTERS
 
 BROKEN = "contract_broken"  # Its name is that of a claim, and of nothing that the template asks for.
@@ -113,3 +115,9 @@ def about_awkward(failure: Failure, who: list[str]) -> Finding:
 def about_asset(error: CannotIssue) -> Finding:
     """Say why nobody gets a token from this asset."""
     return Finding(error.code, f"nobody gets a token: {Failure.of(error).words}", is_error=True)
+
+
+def about_coming(from_at: float, words: str) -> Finding:
+    """Say that what signs from a moment on, or once somebody switches to it, breaks the contract."""
+    when = "once what is staged signs" if from_at == FOR_EVER else f"from {iso(int(from_at))} on"
+    return Finding("coming_breach", f"{when} its tokens would break the contract, and nobody would get one: {words}")

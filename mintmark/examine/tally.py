@@ -1,11 +1,14 @@
 """Counting: what each reader would get, kept as numbers, so that memory does not grow with people."""
 
+import json
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from mintmark.assets.prepare import Prepared
+from mintmark.contracts import Contract
 from mintmark.drafts import Draft, make_sample
 from mintmark.errors import CannotIssue
 from mintmark.examine.awkward import Sample, samples, with_value
@@ -89,13 +92,16 @@ class _Concerned:
 class Tally:
     """What was counted about the readers of one asset."""
 
-    def __init__(self) -> None:
+    def __init__(self, contract: Contract | None = None) -> None:
+        """The `contract` says by which claim the relying party knows people."""
         self.seen = 0
         self.failing = 0
         self.is_cut_short = False
         self.failures: dict[Failure, _Concerned] = {}
         self._near, self._longest = _Concerned(), 0
-        self._subjects = _Subjects()
+        self._identity = "sub" if contract is None else contract.identity
+        rule = {} if contract is None else contract.claims.get(self._identity, {})
+        self._subjects = _Subjects(is_folded=rule.get("format") == "email")
 
     def add(self, reader: Reader, got: list[Draft], failures: Iterable[Failure]) -> None:
         """Count one reader, once for each failure, however many parameters lead to it."""
@@ -107,7 +113,7 @@ class Tally:
         if longest > NEAR_LIMIT:
             self._near.add(reader.id)
             self._longest = max(self._longest, longest)
-        subject = got[0].claims.get("sub") if got else None
+        subject = got[0].claims.get(self._identity) if got else None
         if subject is not None:
             self._subjects.add(subject)
 
@@ -119,7 +125,7 @@ class Tally:
         ]
         yield from sorted(told, key=lambda finding: not finding.is_error)
         if shared := self._subjects.shared():
-            words = f"{self._share(shared)} share their `sub`: the relying party takes them for one person"
+            words = f"{self._share(shared)} share their `{self._identity}`: the relying party takes them for one person"
             yield Finding("shared_sub", words)
         if self._near.amount:
             get = "gets" if self._near.amount == 1 else "get"
@@ -137,15 +143,20 @@ class Tally:
 
 
 class _Subjects:
-    """Which `sub` came more than once: eight bytes for each person, in buckets looked at one by one."""
+    """Which `sub` came more than once: eight bytes for each person, in buckets looked at one by one.
 
-    def __init__(self) -> None:
+    `is_folded`: parties take e-mail addresses for the same that differ in case only.
+    """
+
+    def __init__(self, *, is_folded: bool = False) -> None:
         self._buckets = [array("q") for _ in range(256)]
+        self._is_folded = is_folded
 
-    def add(self, subject: str) -> None:
-        mark = hash(subject)
+    def add(self, subject: Any) -> None:
+        text = subject if isinstance(subject, str) else json.dumps(subject, sort_keys=True)
+        mark = hash(text.casefold() if self._is_folded else text)
         self._buckets[mark & 255].append(mark)
 
     def shared(self) -> int:
-        """Return how many people have a `sub` that somebody else has too."""
+        """Return how many people have a subject that somebody else has too."""
         return sum(amount for bucket in self._buckets for amount in Counter(bucket).values() if amount > 1)

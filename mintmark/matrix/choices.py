@@ -41,7 +41,10 @@ def _is_equal(given: Given, value: str, way: Way) -> tuple[str, bool]:
     if given.kind == BOOLEAN:
         if value not in ("0", "1"):
             raise Lost("it compares with something else than 0 or 1.")
-        return (given.chain if value == "1" else f"not {given.chain}"), True
+        if value == "1":
+            return given.chain, not given.may_miss
+        # Missing was empty text there, which PHP takes for no number: it equals neither "0" nor "1".
+        return (f"{given.chain} == false" if given.may_miss else f"not {given.chain}"), True
     if given.kind == NUMBER:
         if not _NUMBER.fullmatch(value):
             raise Lost("it compares a number with text.")
@@ -59,7 +62,8 @@ def empty(given: Given, arguments: list[str], way: Way) -> Given:
     """Choose another text where it is empty. Raises Lost."""
     _need(arguments, 1)
     if given.kind == BOOLEAN:
-        return chosen(given.code, argument_at(arguments, 1) or "1", arguments[0], way, is_boolean=True)
+        otherwise = arguments[1] if len(arguments) > 1 else "1"
+        return chosen(given.code, otherwise, arguments[0], way, is_boolean=not given.may_miss)
     way.say(DIFFERS, ZERO)
     if len(arguments) > 1:
         return chosen(given.chain, arguments[1], arguments[0], way, is_boolean=False)
@@ -73,7 +77,10 @@ def notempty(given: Given, arguments: list[str], way: Way) -> Given:
     """Choose another text where it is not empty. Raises Lost."""
     _need(arguments, 1)
     if given.kind == BOOLEAN:
-        return chosen(given.code, arguments[0], argument_at(arguments, 1) or "0", way, is_boolean=True)
+        otherwise = arguments[1] if len(arguments) > 1 else "0"
+        if given.may_miss and len(arguments) == 1:
+            way.say(DIFFERS, "Where it is missing 0 is written here; Matrix wrote nothing there.")
+        return chosen(given.code, arguments[0], otherwise, way, is_boolean=not given.may_miss)
     way.say(DIFFERS, ZERO)
     return chosen(given.chain, arguments[0], argument_at(arguments, 1), way, is_boolean=False)
 

@@ -108,7 +108,10 @@ def as_text(given: Given, way: Way) -> Given:
     """Return it as Matrix wrote it."""
     if given.kind == BOOLEAN:
         way.say(CARRIED, "Matrix wrote 1 or 0.")
-        return chosen(given.code, "1", "0", way, is_boolean=True)
+        written = chosen(given.code, "1", "0", way, is_boolean=not given.may_miss)
+        if given.may_miss:
+            return replace(written, code=f'"1" if {given.chain} else "0" if {given.chain} == false else ""')
+        return written
     if given.kind == NUMBER:
         return given.within(f'{given.there} ~ ""')
     if given.kind == LIST:

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from .given import BOOLEAN, LIST, NUMBER, Choice, Given, Way, as_text, literal
-from .report import CARRIED, SAFE
+from .report import CARRIED, DIFFERS, SAFE
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?", re.ASCII)
 _NAME = re.compile(r"[a-z_.]+")
@@ -17,6 +17,7 @@ _EMPTY = ("[]", "{}", "null")
 _MISSING = "Where it is missing it stays empty text; `| omit` in place of the `default` would leave the claim out."
 _UNSAFE = "It had no `json_encode`: a quotation mark in it could have added claims. Here it cannot."
 _RAW = "It stood without quotation marks, so its value was pasted as JSON. Here it is text."
+_NOTHING_THERE = "Where it is missing it is 0 here; Matrix wrote nothing there, and nobody got a token."
 _NOTHING: Any = object()
 
 
@@ -32,6 +33,8 @@ def in_text(given: Given, way: Way) -> str:
 def as_value(given: Given, way: Way) -> str:
     """Return what stands in its place as a whole JSON value."""
     if given.kind == BOOLEAN:
+        if given.may_miss:
+            way.say(DIFFERS, _NOTHING_THERE)
         given = as_text(given, way)
     if given.choice:
         return _chosen(given.choice, way)

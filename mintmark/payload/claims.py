@@ -4,7 +4,7 @@ Rule: what is said of a claim holds for everybody; where branches differ, it is 
 certainly wrong with a registered claim is said at save; each token's is looked at once more.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,7 +22,8 @@ class Claim:
     list. `literal` is its value where that is the same for everybody who gets the claim at all, else
     NOT_FIXED. `names` are the dotted names used anywhere in it, also in the conditions around and within
     it. `is_certain` says that every token has it; else it may be left out, by a condition or by `omit`.
-    `line` and `column` are of its first name.
+    `line` and `column` are of its first name. `members` is what is known of each, where it is an object in
+    one place of the template and no other may come; else None.
     """
 
     types: Types
@@ -32,6 +33,7 @@ class Claim:
     is_certain: bool
     line: int
     column: int
+    members: "Mapping[str, Claim] | None" = None
 
 
 def claims_of(root: Container) -> dict[str, Claim]:
@@ -44,7 +46,11 @@ def claims_of(root: Container) -> dict[str, Claim]:
     claims = {}
     for name, found in ways.items():
         known = either([_facts(member.node) for member, _ in found], union(around for _, around in found))
-        claims[name] = Claim(known.types, known.items, known.literal, known.names, name in certain, *found[0][0].place)
+        first, members = found[0][0], None
+        if len(found) == 1 and isinstance(first.node, Container) and first.node.make is dict:
+            members = claims_of(first.node)
+        is_certain = name in certain
+        claims[name] = Claim(known.types, known.items, known.literal, known.names, is_certain, *first.place, members)
     return claims
 
 

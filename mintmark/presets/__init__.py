@@ -14,9 +14,9 @@ version adds has a default: assets that were made before it go on with that.
 from functools import cache
 from pathlib import Path
 
-from .filling import contract_of, fill, snippet_of
+from .filling import contract_of, fill, kept_answers, snippet_of
 from .questions import KINDS, Question, read_answers
-from .reading import Preset, read_preset
+from .reading import Preset, asked_in, read_preset
 
 __all__ = [
     "DATA",
@@ -24,9 +24,11 @@ __all__ = [
     "Preset",
     "Question",
     "all_presets",
+    "asked_in",
     "contract_of",
     "fill",
     "find_preset",
+    "kept_answers",
     "read_answers",
     "read_preset",
     "snippet_of",

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from mintmark.contracts import Contract, read_contract, with_answers
 from mintmark.errors import FieldError
-from mintmark.presets.questions import Question
+from mintmark.presets.questions import Question, read_answer
 from mintmark.presets.reading import Preset
 
 _IN_TEMPLATE = re.compile(r"\{\{ ask\.([a-z_]+)( \| text)? \}\}")
@@ -32,23 +32,39 @@ def fill(preset: Preset, answers: Mapping[str, str]) -> dict[str, Any]:
     return {"name": preset.name, **filled, "preset": preset.slug, "ask": dict(answers) or None}
 
 
-def contract_of(preset: Preset, answers: Mapping[str, str]) -> Contract:
-    """Return what every token of an asset of this preset is held to. Raises FieldError.
+def kept_answers(preset: Preset, kept: Mapping[str, Any]) -> dict[str, str]:
+    """Return answers that were kept as the preset asks for them today. Raises FieldError.
 
-    The answers may be those of an older version of the preset, which asked for less.
+    They may be those of another version of it, which asked for less, for more or for another kind of answer.
     """
-    values: dict[str, Any] = {}
+    answers = {}
     for question in preset.questions:
-        answer = answers.get(question.name, question.default)
-        if answer is None:
-            raise FieldError(f"asks for {question.name}, which was not answered", "contract")
-        values[question.name] = int(answer) if question.kind == "whole" else answer
+        if question.name not in kept and question.default is None:
+            raise FieldError(f"asks for {question.name}, which was not answered", "ask")
+        try:
+            answers[question.name] = read_answer(question, kept.get(question.name))
+        except FieldError as error:
+            raise FieldError(f"asks for {question.name}, whose answer {error}", "ask") from error
+    return answers
+
+
+def contract_of(preset: Preset, answers: Mapping[str, Any]) -> Contract:
+    """Return what every token of an asset of this preset is held to; answers may be kept ones. Raises FieldError."""
+    kinds = {question.name: question.kind for question in preset.questions}
+    values: dict[str, Any] = {
+        name: int(answer) if kinds[name] == "whole" else answer
+        for name, answer in kept_answers(preset, answers).items()
+    }
     return read_contract(with_answers(preset.contract, values))
 
 
 def snippet_of(preset: Preset, answers: Mapping[str, str], **places: str) -> str:
-    """Return the snippet for the page that fetches; `places` are `url`, `path`, `script`, `site`, as JSON literals."""
-    literals = {f"ask.{name}": answer for name, answer in answers.items()} | places
+    """Return the snippet for the page that fetches; `places` are `url`, `path`, `script`, `site`, as JSON literals.
+
+    A question that is newer than the answers has its default.
+    """
+    defaults = {question.name: question.default or "" for question in preset.questions}
+    literals = {f"ask.{name}": answer for name, answer in {**defaults, **answers}.items()} | places
 
     def literal(found: re.Match[str]) -> str:
         text = json.dumps(literals.get(found[1], ""), ensure_ascii=False)

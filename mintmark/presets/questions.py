@@ -5,14 +5,15 @@ for: a subdomain is no address, and an address is no other host.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from mintmark.errors import FieldError, InvalidFields
-from mintmark.fields import read_text
+from mintmark.fields import MAX_NAME, read_text
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
@@ -22,6 +23,7 @@ _OURS = ("exp", "iat", "jti", "nbf")  # No template may write these: they are th
 _CLAIM = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}", re.ASCII)
 _LETTERS = re.compile(r"[A-Za-z]{1,60}", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9._~:@/+=*-]{1,255}", re.ASCII)
+_LONGEST = {"json": 2_000, "object": 2_000, "address": 1_000}  # What of an answer may be longer than a name.
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def read_answer(question: Question, value: Any) -> str:
         if question.default is None:
             raise FieldError("is missing", question.name)
         return question.default
-    text = read_text(value, question.name)
+    text = read_text(value, question.name, longest=_LONGEST.get(question.kind, MAX_NAME))
     if question.choices and text not in question.choices:
         raise FieldError(f"takes one of {', '.join(question.choices)}", question.name)
     is_good, words = KINDS[question.kind]
@@ -89,22 +91,37 @@ def _is_site(text: str) -> bool:
 
 
 def _is_host(text: str) -> bool:
+    return _HOST.fullmatch(text) is not None
+
+
+def _is_host_and_port(text: str) -> bool:
     name, colon, port = text.partition(":")
-    return _HOST.fullmatch(name) is not None and (
-        not colon or (_PORT.fullmatch(port) is not None and int(port) < 65_536)
-    )
+    return _is_host(name) and (not colon or (_PORT.fullmatch(port) is not None and int(port) < 65_536))
 
 
-def _is_json(text: str) -> bool:
+def _is_json(text: str, kind: type = object) -> bool:
+    """JSON that all readers read alike: no name twice, no number beyond a float (RFC 8259 §4, §6)."""
     try:
-        json.loads(text, parse_constant=_refuse)
+        found = json.loads(
+            text, parse_constant=_refuse, parse_float=_finite, parse_int=_finite, object_pairs_hook=_once
+        )
     except (ValueError, RecursionError):
         return False
-    return True
+    return isinstance(found, kind)
 
 
-def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON (RFC 8259 §6)")
+def _refuse(words: str) -> NoReturn:
+    raise ValueError(words)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _refuse(digits)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else _refuse("a name stands there twice")
 
 
 # kind → what tells whether an answer is one, and what it takes, in words.
@@ -115,7 +132,11 @@ KINDS: dict[str, tuple[Callable[[str], bool], str]] = {
         lambda text: _LABEL.fullmatch(text) is not None,
         "takes a–z, 0–9 and, between them, “-”; no dots",
     ),
-    "host": (_is_host, "takes a host name in lower case, without https:// and without a path"),
+    "host": (_is_host, "takes a host name in lower case, without https://, a port or a path"),
+    "host_and_port": (
+        _is_host_and_port,
+        "takes a host name in lower case, with its port after “:” if need be, without https:// and without a path",
+    ),
     "site": (_is_site, "takes an address that begins with https:// (or http://localhost), without a slash at its end"),
     "address": (_is_address, "takes a whole address that begins with https:// (or http://localhost)"),
     "whole": (lambda text: re.fullmatch(r"[0-9]{1,15}", text, re.ASCII) is not None, "takes a whole number"),
@@ -127,5 +148,9 @@ KINDS: dict[str, tuple[Callable[[str], bool], str]] = {
         lambda text: _LETTERS.fullmatch(text) is not None and text not in _OURS,
         "takes letters, but not exp, iat, jti or nbf: the site writes those",
     ),
-    "json": (_is_json, "takes JSON"),
+    "json": (_is_json, "takes JSON, with no name twice and no number that is too large"),
+    "object": (
+        lambda text: _is_json(text, dict),
+        'takes a JSON object, as {"name": …}, with no name twice and no number that is too large',
+    ),
 }

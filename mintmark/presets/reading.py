@@ -20,6 +20,7 @@ PARTIES = (
     "Mail and messaging",
     "Realtime",
     "Servers",
+    "Sign-in",
     "Video",
 )
 PLACES = frozenset(("url", "path", "script", "site"))
@@ -104,11 +105,16 @@ def _see_mentions(slug: str, questions: tuple[Question, ...], tables: tuple[Any,
     """What is written in is asked for, and what is asked for is written in somewhere."""
     asked = [question.name for question in questions]
     _see(slug, len(set(asked)) == len(asked), "asks for something twice")
-    mentioned = {name for text in (*_all_texts(tables), snippet) for name in _MENTION.findall(text)}
+    mentioned = asked_in((*tables, snippet))
     _see(slug, mentioned <= set(asked), f"{', '.join(sorted(mentioned - set(asked)))} is asked for nowhere")
     _see(slug, set(asked) <= mentioned, f"{', '.join(sorted(set(asked) - mentioned))} is asked for, and not used")
     unknown = set(_PLACE.findall(snippet)) - PLACES
     _see(slug, not unknown, f"a snippet knows {', '.join(sorted(PLACES))}, and no {', '.join(sorted(unknown))}")
+
+
+def asked_in(value: Any) -> set[str]:
+    """Return the names of the questions whose answers are written into this piece of a preset."""
+    return {name for text in _all_texts(value) for name in _MENTION.findall(text)}
 
 
 def _all_texts(value: Any) -> list[str]:

@@ -1,7 +1,7 @@
 """What an import does with assets: made, saved as the next revision, or trashed where the file has none.
 
 Rule: an asset is checked whole, also where the file names a few fields of it; what is not in
-the file is what the asset has now.
+the file is what the asset has now, or what its preset writes with other answers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from mintmark import groups
 from mintmark.assets import former
 from mintmark.assets.anew import as_entered
 from mintmark.assets.definition import read_definition
+from mintmark.assets.party_changes import follow
 from mintmark.assets.signing import Source
 from mintmark.errors import InvalidFields
 from mintmark.fields import identifier_key, is_same
@@ -84,7 +85,7 @@ class _Assets:
                 self._planning.change("-", "assets", path)
 
     def _make(self, entry: Entry) -> None:
-        definition = self._read(entry, {})
+        definition = self._read(entry, {}, {})
         secrets = SecretsPlan(self._planning, entry, definition, Source(), None)
         change = AssetChange(definition, secrets.secret, next=secrets.next)
         self._planning.plan.assets.append(change)
@@ -92,7 +93,8 @@ class _Assets:
         self._sharing.add(entry, definition, change)
 
     def _change(self, entry: Entry, row: Row[Any]) -> None:
-        definition = self._read(entry, as_entered(row.definition, self._group_names, self._key_ids))
+        present = as_entered(row.definition, self._group_names, self._key_ids)
+        definition = self._read(entry, present, row.definition)
         source = Source(secret=row.Secret, next_secret=row.NextSecret, next_from_at=row.next_from_at)
         secrets = SecretsPlan(self._planning, entry, definition, source, row.definition["algorithm"])
         changed = [name for name, value in definition.items() if not is_same(row.definition.get(name), value)]
@@ -103,16 +105,18 @@ class _Assets:
             self._planning.change("~", "assets", entry.key, changed)
         self._sharing.add(entry, definition, change, before=row)
 
-    def _read(self, entry: Entry, present: Mapping[str, Any]) -> dict[str, Any]:
+    def _read(self, entry: Entry, present: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
         """Return the checked definition; where something is wrong, what was entered."""
-        entered, faulty = _entered(entry.values, present), entry.faulty.copy()
+        followed, faulty = follow(_entered(entry.values, present), kept, entry.values), entry.faulty.copy()
+        entered, problems = followed.entered, followed.problems
         try:
-            return self._checked(entry.key, entered, self._choices(present))
+            definition = self._checked(entry.key, entered, self._choices(present), kept)
         except InvalidFields as error:
-            for field, words in error.problems:
-                if field not in faulty:
-                    self._problems.add(entry, field, words)
-            return entered
+            definition, problems = entered, [*problems, *error.problems]
+        for field, words in problems:
+            if field not in faulty:
+                self._problems.add(entry, field, words)
+        return definition
 
     def _choices(self, present: Mapping[str, Any]) -> dict[str, Choice]:
         """Return what the ids of keys name; what an asset has it may keep, also where none of its keys is left."""
@@ -122,15 +126,20 @@ class _Assets:
         ring_ids = {named: ring_id for ring_id, named in self._key_ids.items()}
         return {**keys, key_id: Choice(ring_ids[key_id], present["algorithm"])} if key_id in ring_ids else keys
 
-    def _checked(self, path: str, entered: dict[str, Any], keys: Mapping[str, Choice]) -> dict[str, Any]:
+    def _checked(
+        self, path: str, entered: dict[str, Any], keys: Mapping[str, Choice], kept: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """A template takes up to a tenth of a second: the second plan takes over what the first found."""
         planning = self._planning
         key_id = entered.get("signing_key")
         key = keys.get(key_id) if isinstance(key_id, str) else None
-        question = (entered, planning.types, self._ids_of_named(entered), key)
+        party = kept.get("preset"), kept.get("ask")
+        question = (entered, planning.types, self._ids_of_named(entered), key, party)
         known = planning.memory.definitions.get(path)
         if known is None or known[0] != question:
-            answer = read_definition(entered, group_ids=planning.group_ids, attributes=planning.types, keys=keys)
+            answer = read_definition(
+                entered, group_ids=planning.group_ids, attributes=planning.types, keys=keys, kept=kept
+            )
             known = planning.memory.definitions[path] = (question, answer)
         return known[1]
 

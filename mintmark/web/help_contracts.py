@@ -23,6 +23,7 @@ EXAMPLE: dict[str, Any] = {
     },
     "lifetime": {"longest": 300},
     "key": {"bytes": 32},
+    "identity": "email",
 }
 PARTS = {
     "algorithms": "those that it takes; without it, all",
@@ -30,6 +31,7 @@ PARTS = {
     "claims": "name and rule of each claim, those of the site too: `exp`, `iat`, `nbf`, `jti`",
     "lifetime": "`shortest` and `longest`, in seconds",
     "key": "how long the key has to be: `bytes` of a shared secret, `bits` of an RSA key",
+    "identity": "the claim by which it knows people: where two share it, you are warned; without it, `sub`",
 }
 # word of a rule → what it asks for, and an example of its value.
 WORDS: dict[str, tuple[str, Any]] = {
@@ -38,6 +40,7 @@ WORDS: dict[str, tuple[str, Any]] = {
     "type": (f"what it is: {', '.join(f'`{name}` ({words})' for name, words in TYPE_WORDS.items())}", "text"),
     "constant": ("this value, and no other", "help-desk"),
     "one_of": ("one of these values", ["agent", "customer"]),
+    "shortest": ("at least so many characters of a text, or items of a list", 1),
     "longest": ("at most so many characters of a text, or items of a list", 255),
     "format": ("text of a format, which are listed below", "email"),
     "without": ("text in which none of these characters stands", ",;"),

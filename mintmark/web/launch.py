@@ -1,15 +1,20 @@
 """Launch, `GET /launch/<path>`: sends the browser to the relying party with a fresh token, as that one wants it.
 
 `_launch` is the whole story, in the order in which it is decided: live asset that launches (404) → method (405) →
-navigation (403) → person (strangers went to sign in before they came here) → reader (403) → limit (429) →
-parameters (400) → claims, contract and key (500) → row (503) → on. What is refused is a page, for a person looks at it.
+navigation (403) → person (strangers went to sign in before they came here) → reader (403) → a page between right after
+signing in → limit (429) → parameters (400) → claims, contract and key (500) → row (503) → on. What is refused is a
+page, for a person looks at it.
 """
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from typing import Any
+
+from flask import Blueprint, Response, g, make_response, render_template, request, session
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from werkzeug.datastructures import Headers
 from werkzeug.routing import Rule
+from werkzeug.utils import redirect
 
 from mintmark import errors
 from mintmark.assets.launching import Destination, read_destination
@@ -19,8 +24,8 @@ from mintmark.paths import is_path
 from mintmark.readers import Reader, may_edit, see_that_may_fetch
 from mintmark.web import get_mint, refusals
 from mintmark.web.asking import Asking
-from mintmark.web.next_page import LAUNCH, launch_address
-from mintmark.web.origins import OriginRefused, own_origin, see_navigation
+from mintmark.web.next_page import LAUNCH, ONWARD, launch_address
+from mintmark.web.origins import OriginRefused, see_navigation
 from mintmark.web.policy import policy
 from mintmark.web.refusals import NoMethod, SignInNeeded
 from mintmark.web.rights import may_administer
@@ -53,6 +58,16 @@ def tell_nobody(response: Response) -> Response:
     return response
 
 
+class _Onward(Response):
+    """A redirect whose Location leaves letter for letter; Werkzeug would read it anew and drop an empty fragment."""
+
+    def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
+        """Return the headers with the Location as it was set: ASCII, put together by urllib."""
+        headers = super().get_wsgi_headers(environ)
+        headers["Location"] = self.headers["Location"]
+        return headers
+
+
 def launch(path: str) -> ResponseReturnValue:
     """Send the browser on with a fresh token, or say why not."""
     asking = Asking(get_mint(), path)
@@ -68,16 +83,17 @@ def launch(path: str) -> ResponseReturnValue:
 def _launch(asking: Asking, path: str) -> ResponseReturnValue:
     mint = asking.mint
     if is_path(path):
-        session = current_user.get_id() if current_user.is_authenticated else None
-        asking.asset, asking.reader = mint.look_up(path, now=asking.now, session=session)
+        session_id = current_user.get_id() if current_user.is_authenticated else None
+        asking.asset, asking.reader = mint.look_up(path, now=asking.now, session=session_id)
     asset = _see_that_launches(asking.asset)
     _see_method()
     see_navigation(request, mint.settings)
     reader = _see_signed_in(asking.reader)
-    given = [*request.args.items(multi=True)]
-    if _comes_from_sign_in(asking):
-        return render_template("launch_onward.html", asset=asset, address=launch_address(path, asset, given))
+    comes_from_sign_in = session.pop(ONWARD, False)
     see_that_may_fetch(asset, reader)
+    given = [*request.args.items(multi=True)]
+    if comes_from_sign_in:
+        return render_template("launch_onward.html", asset=asset, address=launch_address(path, asset, given))
     mint.see_limit(asset, reader, now=asking.now)
     params = read_params(asset, given)
     destination = read_destination(asset.definition["launch"], given)
@@ -102,21 +118,11 @@ def _see_signed_in(reader: Reader | None) -> Reader:
     return reader
 
 
-def _comes_from_sign_in(asking: Asking) -> bool:
-    """Tell whether this is the redirect that follows the sign-in form.
-
-    Chromium holds the form's `form-action` against every further redirect, also those of the relying party, to
-    origins that nobody here knows. A page between, without a token, begins anew.
-    """
-    sign_in = own_origin(request, asking.mint.settings) + url_for("signin.form")
-    return request.headers.get("Referer", "").partition("?")[0] == sign_in
-
-
 def _send(asset: Prepared, destination: Destination, token: str) -> ResponseReturnValue:
     if destination.by != "post":
-        return redirect(destination.address(token), 303)
+        return redirect(destination.address(token), 303, _Onward)
     page = make_response(render_template("launch.html", asset=asset, destination=destination, token=token))
-    page.headers["Content-Security-Policy"] = policy(None)
+    page.headers["Content-Security-Policy"] = policy(ends_here=False)
     return page
 
 

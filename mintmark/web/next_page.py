@@ -19,6 +19,9 @@ from mintmark.paths import is_path
 from mintmark.web import get_mint
 
 HOME, LAUNCH = "home.home", "launch.launch"
+# In the session from the sign-in form to the launch that follows it. Chromium holds the form's `form-action` against
+# each further redirect, and to list there where an asset leads would tell strangers: a page between begins anew.
+ONWARD = "onward"
 # endpoint → the query names that it declares.
 _QUERY = {
     HOME: ("after",),
@@ -61,14 +64,10 @@ def launch_address(path: str, asset: Prepared | None, given: Iterable[tuple[str,
     return url_for(LAUNCH, path=path) + ("?" + query if query else "")
 
 
-def origins_behind(wanted: str | None) -> list[str]:
-    """Return the other origins to which the redirects after signing in lead: those of a launch by redirect."""
-    found = _find(wanted or "")
-    if found is None or found.endpoint != LAUNCH or not is_path(found.values["path"]):
-        return []
-    asset = _asset_at(found.values["path"])
-    launch = asset.definition.get("launch") if asset else None
-    return [] if launch is None or launch["by"] == "post" else launching.origins_of(launch, found.query)
+def is_launch(address: str) -> bool:
+    """Tell whether an address of ours is a launch, whatever lives there."""
+    found = _find(address)
+    return found is not None and found.endpoint == LAUNCH
 
 
 def _asset_at(path: str) -> Prepared | None:

@@ -13,6 +13,9 @@ from flask import Request
 from mintmark.config import Settings
 from mintmark.errors import MintmarkError
 
+# How browsers say, or said, that nobody went here yet.
+_PURPOSES = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+
 
 class OriginRefused(MintmarkError):
     """The request comes from a page of another origin that is not listed, or is a prefetch."""
@@ -33,7 +36,7 @@ def see_origin(request: Request, settings: Settings, listed: Set[str] = frozense
     cannot read what it gives.
     """
     headers, friends = request.headers, {own_origin(request, settings), *listed}
-    if "prefetch" in headers.get("Sec-Purpose", headers.get("Purpose", "")):
+    if _is_ahead_of_time(request):
         raise OriginRefused("A prefetch gets no token.")
     origin, site, referer = headers.get("Origin"), headers.get("Sec-Fetch-Site"), headers.get("Referer")
     if origin is not None and origin not in friends:
@@ -48,10 +51,27 @@ def see_origin(request: Request, settings: Settings, listed: Set[str] = frozense
 
 
 def see_navigation(request: Request, settings: Settings) -> None:
-    """Raises OriginRefused unless somebody went here: no prefetch, frame, picture or script of any page does."""
+    """Raises OriginRefused unless somebody went here: no prefetch, frame, picture or script of any page does.
+
+    On plain http browsers send no `Sec-Fetch-Dest` (Fetch Metadata §2). What they accept tells pictures and style
+    sheets from pages there, but neither frames nor scripts: those of the same site, whose requests carry the cookie,
+    pass. Only https keeps them out.
+    """
     see_origin(request, settings)
-    if request.headers.get("Sec-Fetch-Dest", "document") != "document":
+    target = request.headers.get("Sec-Fetch-Dest")
+    if not (_takes_a_page(request) if target is None else target == "document"):
         raise OriginRefused("The request is not a navigation of the whole page.")
+
+
+def _is_ahead_of_time(request: Request) -> bool:
+    said = " ".join(request.headers.get(name, "") for name in _PURPOSES).lower()
+    return any(word in said for word in ("prefetch", "prerender", "preview"))
+
+
+def _takes_a_page(request: Request) -> bool:
+    """Tell whether a page is named among what is accepted, or anything comes first, or nothing is said."""
+    ranges = [each.partition(";")[0].strip().lower() for each in request.headers.get("Accept", "").split(",")]
+    return ranges[0] in ("", "*/*") or "text/html" in ranges
 
 
 def _is_navigation(request: Request) -> bool:

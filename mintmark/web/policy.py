@@ -1,15 +1,13 @@
 """The Content-Security-Policy of our pages: everything from ourselves, nothing inline (ASVS 3.4.3).
 
-Rule: one text for all pages; only where a form ends may differ. Chromium holds `form-action` against every
-redirect that follows a form, so a form that leads to a launch lists where that goes.
+Rule: one text for all pages, whatever they lead to; only the page whose form ends at a relying party says nothing of
+where forms end. Chromium holds `form-action` against every redirect that follows a form, also those of that party.
 """
 
-from collections.abc import Iterable
 
-
-def policy(form_action: Iterable[str] | None = ("'self'",)) -> str:
-    """Return the policy for a page whose forms end at these sources; None where the page's form may end anywhere."""
-    ending = "" if form_action is None else f"form-action {' '.join(form_action)}; "
+def policy(*, ends_here: bool = True) -> str:
+    """Return the policy for a page whose forms end here, or for the one whose form ends elsewhere."""
+    ending = "form-action 'self'; " if ends_here else ""
     return (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
         f"{ending}frame-ancestors 'none'; base-uri 'none'"

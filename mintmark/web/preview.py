@@ -28,6 +28,7 @@ from mintmark.examine.findings import Failure
 from mintmark.issue import Issued
 from mintmark.paths import is_path
 from mintmark.payload import MAX_TOKEN_CHARACTERS, Source
+from mintmark.presets import find_preset
 from mintmark.readers import Reader, may_edit, see_that_may_fetch
 from mintmark.tokens import Signer
 from mintmark.unverified import read_unverified
@@ -163,12 +164,15 @@ class _Page:
 
     def show(self, form: Form, status: int = 200, **more: Any) -> Response:
         """Return the page."""
+        edits = may_edit(self.asset, self.reader)
+        preset = find_preset(self.asset.definition.get("preset") or "") if edits else None
         page = render_template(
             "preview.html",
+            next_at=preset.name if preset else "",
             asset=self.asset,
             form=form,
             fields=params.fields_of(self.asset),
-            edits=may_edit(self.asset, self.reader),
+            edits=edits,
             now=int(self.asking.now),
             has_key=self.asset.definition.get("signing_key") is not None,
             is_next=self.is_next,

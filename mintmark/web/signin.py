@@ -1,6 +1,6 @@
 """Signing in with a password, and signing out."""
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, session
+from flask import Blueprint, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
@@ -10,9 +10,8 @@ from mintmark.fields import MAX_USERNAME
 from mintmark.models import writing
 from mintmark.web import get_mint
 from mintmark.web.csrf import check_csrf
-from mintmark.web.next_page import next_page, origins_behind
+from mintmark.web.next_page import ONWARD, is_launch, next_page
 from mintmark.web.occasion import occasion
-from mintmark.web.policy import policy
 from mintmark.web.proof import count_attempt, verify_and_begin
 
 bp = Blueprint("signin", __name__)
@@ -42,7 +41,10 @@ def sign_in() -> ResponseReturnValue:
         return _form(username, str(error), 503, {"Retry-After": "5"})
     if not is_signed_in:
         return _form(username, WRONG, 422, {})
-    return redirect(next_page(request.form.get("next")), 303)
+    address = next_page(request.form.get("next"))
+    if is_launch(address):
+        session[ONWARD] = True
+    return redirect(address, 303)
 
 
 @bp.post("/logout")
@@ -65,7 +67,5 @@ def _form(username: str, problem: str, status: int, headers: dict[str, str]) -> 
     return _page(username[:MAX_USERNAME], request.form.get("next", ""), problem), status, headers
 
 
-def _page(username: str, wanted: str, problem: str | None) -> Response:
-    page = make_response(render_template("login.html", username=username, next=wanted, problem=problem))
-    page.headers["Content-Security-Policy"] = policy(["'self'", *origins_behind(wanted)])
-    return page
+def _page(username: str, wanted: str, problem: str | None) -> str:
+    return render_template("login.html", username=username, next=wanted, problem=problem)

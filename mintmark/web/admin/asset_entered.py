@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mintmark.assets.definition import DEFAULTS, read_definition
+from mintmark.assets.party_changes import follow
 from mintmark.errors import FieldError, InvalidFields
 from mintmark.fields import identifier_key, read_text
 from mintmark.keys.rings import Choice
@@ -139,9 +140,12 @@ def read_entered(
     group_ids: Mapping[str, str],
     attributes: Mapping[str, str],
     keys: Mapping[str, Choice],
-) -> dict[str, Any]:
-    """Return the checked definition; `group_ids` is name key → id, `keys` what `signing_key` may be and names.
+    before: Mapping[str, Any] | None = None,
+    kept: Mapping[str, Any] | None = None,
+) -> tuple[dict[str, Any], str]:
+    """Return the checked definition, and what to say of what followed other answers than those of `before`.
 
+    `group_ids` is name key → id, `keys` what `signing_key` may be and names; `kept` is as for read_definition.
     Raises InvalidFields, by fields of the form.
     """
     problems = Problems()
@@ -164,19 +168,24 @@ def read_entered(
         entered.setdefault(field, "")
         with problems.of():
             entered[field] = read()
+    followed = follow(entered, before or {})
+    _add_all(problems, followed.problems)
+    ids = {each: each for each in group_ids.values()}
     try:
-        definition = read_definition(
-            entered, group_ids={each: each for each in group_ids.values()}, attributes=attributes, keys=keys
-        )
+        definition = read_definition(followed.entered, group_ids=ids, attributes=attributes, keys=keys, kept=kept)
     except InvalidFields as error:
-        found: dict[str, list[str]] = {}
-        for field, words in error.problems:
-            found.setdefault(field, []).append(words)
-        for field, all_words in found.items():
-            # A template may break a contract in several places; of other fields the first thing is enough.
-            _add(problems, field, "; ".join(all_words) if field == "template" else all_words[0])
+        _add_all(problems, error.problems)
     problems.see()
-    return definition
+    return definition, party_entered.said_of(followed)
+
+
+def _add_all(problems: Problems, more: Iterable[tuple[str, str]]) -> None:
+    found: dict[str, list[str]] = {}
+    for field, words in more:
+        found.setdefault(field, []).append(words)
+    for field, all_words in found.items():
+        # A template may break a contract in several places; of other fields the first thing is enough.
+        _add(problems, field, "; ".join(all_words) if field == "template" else all_words[0])
 
 
 def _add(problems: Problems, field: str, words: str) -> None:

@@ -13,6 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from mintmark import attributes, groups
 from mintmark.assets import revisions, save
 from mintmark.assets.anew import read_anew
+from mintmark.assets.in_words import label_of
+from mintmark.assets.party_changes import differing as differing_fields
 from mintmark.errors import FieldError, InvalidFields, SealError
 from mintmark.keys.rings import Choice
 from mintmark.models import Asset, Revision, writing
@@ -32,9 +34,9 @@ from mintmark.web.admin.asset_entered import (
 from mintmark.web.admin.key_sharing import at_template
 from mintmark.web.admin.one_asset import SavedMeanwhile, get_asset, lock_as_seen, look_again
 from mintmark.web.admin.secret_entered import typed_secret_values
-from mintmark.web.admin.template_check import look_at, problems_of
+from mintmark.web.admin.template_check import breaches_of, look_at, problems_of, typed_beside
 from mintmark.web.csrf import check_csrf
-from mintmark.web.forms import Form, shown
+from mintmark.web.forms import Form, shown, typed
 from mintmark.web.occasion import occasion
 from mintmark.web.rights import NotAllowed, may_administer, see_right
 
@@ -62,7 +64,7 @@ def create_asset() -> ResponseReturnValue:
     if request.form.get("act") == "begin":
         return _page(Form(new_begun.from_elsewhere()))
     now = get_mint().clock()
-    values = typed_values() | new_entered.typed_key_values() | typed_secret_values()
+    values = typed_values() | typed("begun") | new_entered.typed_key_values() | typed_secret_values()
     values = new_entered.with_algorithm_of_key(values, now)
     if _is_check():
         return _page(Form(values), is_checked=True)
@@ -77,7 +79,8 @@ def create_asset() -> ResponseReturnValue:
     except IntegrityError:
         return _page(Form.refused(values, _group_gone()), 409)
     look_again(asset_id)
-    flash("Saved as revision 1." + (" What the relying party needs stands on its overview." if new.key else ""))
+    needs = "What the relying party needs stands on its overview." if new.key else ""
+    flash(" ".join(filter(None, ("Saved as revision 1.", new.followed, needs))))
     return redirect(url_for("preview.preview", path=path), 303)
 
 
@@ -98,7 +101,7 @@ def revise_asset(asset_id: str) -> ResponseReturnValue:
     if _is_check():
         return _page(Form(values), asset=asset, revision=seen, is_checked=True)
     try:
-        definition = _read_revised(values, before)
+        definition, followed = _read_revised(values, before, seen)
         if seen != str(before.number):  # Whatever was posted: what is kept of an asset is that of the revision seen.
             raise SavedMeanwhile("Somebody else saved this asset meanwhile.")
         number, changed = _save(asset_id, seen, definition, is_admin=is_admin)
@@ -108,26 +111,29 @@ def revise_asset(asset_id: str) -> ResponseReturnValue:
         return _conflict(asset_id, values, seen)
     if changed:
         look_again(asset_id)
-    flash(f"Saved as revision {number}." if changed else "Nothing was changed.")
+    flash(f"Saved as revision {number}. {followed}".strip() if changed else "Nothing was changed.")
     return redirect(url_for("asset.asset", asset_id=asset_id), 303)
 
 
 @bp.post("/check")
-def check_template() -> ResponseReturnValue:
-    """Look at a template while it is written."""
+@bp.post("/<asset_id>/check")
+def check_template(asset_id: str | None = None) -> ResponseReturnValue:
+    """Look at a template while it is written, with what stands beside it."""
     check_csrf()
-    return jsonify(look_at(request.form.get("template", ""), request.form.get("params", "")))
+    kept = save.current_revision(get_asset(asset_id)).definition if asset_id else None
+    beside = typed_beside(kept, get_mint().clock())
+    return jsonify(look_at(request.form.get("template", ""), request.form.get("params", ""), beside))
 
 
 def _is_check() -> bool:
     return request.form.get("act") == "check"
 
 
-def _read_revised(values: dict[str, Any], before: Revision) -> dict[str, Any]:
-    """Return the definition to be saved: of an editor only name and template are taken."""
+def _read_revised(values: dict[str, Any], before: Revision, seen: str) -> tuple[dict[str, Any], str]:
+    """Return the definition to be saved, and what to say of it: of an editor only name and template are taken."""
     kept = before.definition
     if not may_administer():
-        return read_anew({**kept, **{name: values[name] for name in EDITORS_FIELDS}}, key_stays=True)
+        return read_anew({**kept, **{name: values[name] for name in EDITORS_FIELDS}}, key_stays=True), ""
     ring = kept.get("signing_key") or ""
     fixed = {**{name: kept.get(name) for name in _not_edited(before)}, "signing_key": ring}
     return read_entered(
@@ -135,6 +141,8 @@ def _read_revised(values: dict[str, Any], before: Revision) -> dict[str, Any]:
         group_ids=groups.ids_by_key(),
         attributes=attributes.declared(),
         keys={ring: Choice(ring, kept["algorithm"])},
+        before=kept if seen == str(before.number) else None,  # Else nothing is saved.
+        kept=kept,
     )
 
 
@@ -220,14 +228,21 @@ def _page(
     faults = problems_of(form.values["template"], params or "")
     if "template" in form.problems and faults:
         form.problems["template"] = f"has {len(faults)} problem{'s' if len(faults) > 1 else ''}, listed beneath it"
+    breaches = []
+    if more.get("is_checked"):  # A save says them at their fields.
+        kept = save.current_revision(asset).definition if asset else None
+        breaches = breaches_of(form.values["template"], params or "", typed_beside(kept, get_mint().clock()))
     labels = LABELS | secret_entered.LABELS | {"key_id": "Key id"}
     labels = {name: label for name, label in labels.items() if name in form.values}
-    more |= {"labels": labels, "asset": asset, "boxes": boxes, "params": params, "faults": faults}
+    more |= {"labels": labels, "asset": asset, "boxes": boxes, "params": params, "faults": faults, "breaches": breaches}
     if may_administer():
         more |= {"presets": all_presets(), "preset": find_preset(form.values["preset"])}
     if asset is None:
         more["keys"] = key_chosen.choices(get_mint().clock())
         more |= presets.begun_with(form.values["preset"], form.values["ask"])
-    elif may_administer() and asset.ring_id is not None:
-        more["fixed_algorithm"] = save.current_revision(asset).definition["algorithm"]
+    elif may_administer():
+        present = save.current_revision(asset).definition
+        more["differing"] = [label_of(field).lower() for field in differing_fields(present)]
+        if asset.ring_id is not None:
+            more["fixed_algorithm"] = present["algorithm"]
     return shown(page, form, status, **more)

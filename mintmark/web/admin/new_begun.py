@@ -7,7 +7,7 @@ from mintmark import groups, presets
 from mintmark.assets.definition import DEFAULTS
 from mintmark.paths import is_path
 from mintmark.presets import Preset
-from mintmark.web.admin import new_entered
+from mintmark.web.admin import new_entered, party_entered
 from mintmark.web.admin.asset_entered import values_of
 from mintmark.web.admin.secret_entered import new_secret_values
 from mintmark.web.forms import typed
@@ -28,7 +28,8 @@ def usual(under: str = "") -> dict[str, Any]:
 def of_preset(preset: Preset, answers: Mapping[str, str]) -> dict[str, Any]:
     """Return what a preset makes of checked answers; its path is a suggestion."""
     filled = presets.fill(preset, answers)
-    return _values({"path": "", **filled, "claims": {**DEFAULTS["claims"], **filled.get("claims", {})}})
+    values = _values({"path": "", **filled, "claims": {**DEFAULTS["claims"], **filled.get("claims", {})}})
+    return values | {"begun": party_entered.begun_text(preset.slug, answers)}
 
 
 def from_elsewhere() -> dict[str, Any]:

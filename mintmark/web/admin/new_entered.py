@@ -22,6 +22,7 @@ from mintmark.tokens import KEY_ALGORITHMS
 from mintmark.web import freshness
 from mintmark.web.admin.asset_entered import read_entered
 from mintmark.web.admin.key_chosen import Chosen, read_key_chosen
+from mintmark.web.admin.party_entered import read_begun
 from mintmark.web.admin.secret_entered import read_secret_entered
 from mintmark.web.forms import Problems, typed
 
@@ -36,6 +37,7 @@ class NewAsset:
     definition: dict[str, Any]
     secret: SecretValue | None
     key: Chosen | None
+    followed: str  # What to say of it.
 
     def save(self, *, sealer: Sealer, by: Occasion) -> Asset:
         """Make the asset, and its key where that is new, in the caller's transaction. Raises FieldError."""
@@ -67,26 +69,27 @@ def with_algorithm_of_key(values: Mapping[str, Any], now: float) -> dict[str, An
 
 def read_new(values: Mapping[str, Any], now: float) -> NewAsset:
     """Return what is to be made; a key pair of its own is generated where nothing was wrong. Raises InvalidFields."""
-    problems, definition, secret, key = Problems(), dict[str, Any](), None, None
+    problems, definition, followed, secret, key = Problems(), dict[str, Any](), "", None, None
     has_key = bool(values["signing_key"].strip()) or values["algorithm"] in KEY_ALGORITHMS
     with problems.of():
-        definition = _read_definition(values, has_key=has_key)
+        definition, followed = _read_definition(values, has_key=has_key)
     if has_key:
         key = _read_key(values, problems, now)
     else:
         with problems.of():
             secret = read_secret_entered(values, values["algorithm"])
     problems.see()
-    return NewAsset(definition, secret, key)
+    return NewAsset(definition, secret, key, followed)
 
 
-def _read_definition(values: Mapping[str, Any], *, has_key: bool) -> dict[str, Any]:
+def _read_definition(values: Mapping[str, Any], *, has_key: bool) -> tuple[dict[str, Any], str]:
     ring, algorithm = _NOT_MADE_YET if has_key else "", values["algorithm"]
     return read_entered(
         {**values, "signing_key": ring},
         group_ids=groups.ids_by_key(),
         attributes=attributes.declared(),
         keys={_NOT_MADE_YET: Choice(_NOT_MADE_YET, algorithm)},
+        before=read_begun(values["begun"]),
     )
 
 

@@ -3,10 +3,13 @@
 What is wrong with a piece of the launch is said at that piece, in the words of the reader of the whole.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mintmark.assets.in_words import label_of
 from mintmark.assets.launch_field import read_launch
+from mintmark.assets.party_changes import Followed
 from mintmark.errors import FieldError
 from mintmark.web.admin.entered_text import json_text, pairs_text, read_object, read_pairs
 from mintmark.web.forms import Problems, lines_of
@@ -53,6 +56,32 @@ def readers(values: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
         "contract": lambda: read_object(values["contract"], "contract") if values["contract"].strip() else None,
         "launch": lambda: _launch(values),
     }
+
+
+def said_of(followed: Followed) -> str:
+    """Say what was written anew with other answers, and what was left as it was typed, or nothing."""
+    sentences = (
+        (followed.anew, "Written anew with the answers: {}."),
+        (followed.left, "As you typed it, and not written anew with the answers: {}. See that they stand in it."),
+    )
+    return " ".join(words.format(_labels(fields)) for fields, words in sentences if fields)
+
+
+def begun_text(preset: str, answers: Mapping[str, str]) -> str:
+    """Return as text of a hidden field what the form of a new asset was filled in for."""
+    return json.dumps({"preset": preset, "ask": dict(answers)})
+
+
+def read_begun(text: str) -> dict[str, Any]:
+    """Return what the form of a new asset was filled in for; nothing where that is not said, or not readable."""
+    try:
+        return read_object(text, "begun")
+    except FieldError:
+        return {}
+
+
+def _labels(fields: list[str]) -> str:
+    return ", ".join(label_of(field).lower() for field in fields)
 
 
 def _launch(values: Mapping[str, Any]) -> dict[str, Any] | None:

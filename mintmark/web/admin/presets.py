@@ -12,7 +12,9 @@ from flask.typing import ResponseReturnValue
 
 from mintmark.errors import FieldError, InvalidFields, NotFound
 from mintmark.presets import Preset, all_presets, find_preset
+from mintmark.web import get_mint
 from mintmark.web.admin.entered_text import read_pairs
+from mintmark.web.admin.party_shown import offer_of
 from mintmark.web.forms import Form, shown
 from mintmark.web.keyset import asked
 
@@ -85,7 +87,8 @@ def _page(preset: Preset, given: Mapping[str, str], error: InvalidFields | None 
             Form.refused(values, InvalidFields([(_PREFIX + name, words) for name, words in error.problems])),
             422,
         )
-    return shown("admin/preset.html", form, status, preset=preset, labels=labels, delivery=DELIVERY)
+    more = {"labels": labels, "delivery": DELIVERY, "site_url": get_mint().settings.site_url, **offer_of(preset)}
+    return shown("admin/preset.html", form, status, preset=preset, **more)
 
 
 def _has(preset: Preset, words: list[str]) -> bool:
