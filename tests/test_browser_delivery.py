@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import pytest
 
 from mintmark.receiver import Party, make_receiver
-from mintmark.web import launch as launch_page
 from tests.conftest import PASSWORD, SECRET
 from tests.making import make_asset, make_key, make_person
 from tests.serving import threaded_server
 from tests.test_browser_pages import HOSTILE, address, chromium, open_page, see_that_it_holds  # noqa: F401 — fixtures.
+from tests.test_launch import come_from_sign_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 WAYS = ["query", "fragment", "post"]
@@ -94,8 +94,9 @@ def parties(sqlite_house, address):
 def open_as(sqlite_house, open_page, address):
     """Open pages as somebody who is signed in, without the work of a password."""
 
-    def new(username, **options):
-        page, cookie = open_page(**options), sqlite_house.signed_in(username).get_cookie("mintmark")
+    def new(username, comes_from_sign_in=False):
+        client = come_from_sign_in(sqlite_house.signed_in(username), comes_from_sign_in)
+        page, cookie = open_page(), client.get_cookie("mintmark")
         page.context.add_cookies([{"name": "mintmark", "value": cookie.value, "url": address, "sameSite": "Lax"}])
         return page
 
@@ -142,13 +143,16 @@ def test_a_launch_from_home_arrives_verified_at_another_site_by_each_way_and_bac
 
 @pytest.mark.parametrize(
     ("way", "has_script"),
-    [("query", True), ("fragment", True), ("post", True), ("query", False), ("post", False)],
+    [("query", True), ("fragment", True), ("post", False)],
 )
 def test_whoever_is_signed_out_comes_there_through_sign_in_with_what_was_passed(
     sqlite_house, parties, open_page, way, has_script, capfd
 ):
     page = open_page(java_script_enabled=has_script)
-    page.goto(f"/launch/{way}?return_to=%2Fhc%3Fa%3D1&state=x%2By%26z&evil=1")
+    page.goto(f"/launch/{way}?return_to=%2Fhc%3Fa%3D1&state=x%2By%26z&evil=1#evil=1")
+    if way == "query":
+        fill_in(page, "wrong")
+        page.get_by_role("alert").wait_for()
     fill_in(page)
     if way == "post" and not has_script:
         page.get_by_role("button", name="Go on to localhost").click()
@@ -160,31 +164,43 @@ def test_whoever_is_signed_out_comes_there_through_sign_in_with_what_was_passed(
 
 
 def test_the_sign_in_form_may_end_at_a_party_that_sends_people_on(parties, open_page):
-    """Chromium holds `form-action` against each redirect; the page between begins anew."""
+    """Chromium holds `form-action` against each redirect; the page between begins anew, whatever the Referer."""
     page = open_page()
+    page.route("**/login", lambda route: route.continue_(headers=without_referer(route)))
     page.goto("/launch/onward")
     fill_in(page)
 
     see_arrival(page, parties, "end", parties.origin.replace("localhost", "127.0.0.1"))
 
 
-@pytest.mark.parametrize("way", ["query", "fragment"])
-def test_the_policy_of_the_sign_in_page_lets_its_form_end_at_the_party(parties, open_page, monkeypatch, way):
-    """Also where no Referer tells the page between to step in, and after a wrong password."""
-    monkeypatch.setattr(launch_page, "_comes_from_sign_in", lambda _: False)
-    page = open_page()
-    page.goto(f"/launch/{way}")
-    fill_in(page, "wrong")
-    page.get_by_role("alert").wait_for()
-    fill_in(page)
+def without_referer(route):
+    return {name: value for name, value in route.request.headers.items() if name != "referer"}
 
-    see_arrival(page, parties, way)
+
+def test_the_fragment_of_a_link_is_not_handed_on_to_the_party(parties, open_as):
+    """A Location without a fragment would take it on, also through redirects of the party (RFC 9110 §10.2.2)."""
+    page, seen = open_as("ben"), []
+    page.on("framenavigated", lambda frame: seen.append(frame.url))
+    for way in (*WAYS, "onward"):
+        page.goto(parties.origin + "/")
+        page.evaluate(
+            "url => document.body.append(Object.assign(document.createElement('a'), {href: url, textContent: 'Go'}))",
+            f"{parties.site}/launch/{way}#return_to=https://evil.test&id_token=theirs&state=theirs",
+        )
+        page.get_by_role("link", name="Go", exact=True).click()
+        if way == "onward":
+            see_arrival(page, parties, "end", parties.origin.replace("localhost", "127.0.0.1"))
+        else:
+            see_arrival(page, parties, way)
+
+    at_parties = [url for url in seen if not url.startswith(parties.site)]
+    assert len(at_parties) >= 8 and not [url for url in at_parties if "theirs" in url], at_parties
 
 
 def test_a_link_of_another_site_launches_also_in_a_window_of_its_own(parties, open_as):
     page = open_as("ben")
     page.goto(parties.origin + "/")
-    for way in WAYS:
+    for way in ("query", "post"):
         page.evaluate(
             "url => document.body.append(Object.assign(document.createElement('a'),"
             " {href: url, target: '_blank', rel: 'opener', textContent: url}))",
@@ -224,12 +240,22 @@ def test_a_frame_a_picture_and_a_script_of_another_site_launch_nothing(sqlite_ho
     assert not [heard for heard in parties.heard if heard["PATH_INFO"] == "/post"]
 
 
+def without_refresh(route):
+    answer = route.fetch()
+    route.fulfill(response=answer, body=re.sub(r"<meta http-equiv[^>]*>", "", answer.text()))
+
+
 def test_pages_of_a_launch_hold_at_every_width(sqlite_house, parties, open_as):
     host = "a-very-long-name-of-a-host." * 8 + "test"
     launch = {"by": "post", "url": f"https://{host}/x", "name": "jwt"}
     make_asset(sqlite_house, "long", launch=launch, name=HOSTILE)
     make_asset(sqlite_house, "broken", '{"x": "{{ user.email }}"}', launch=launch, name=HOSTILE)
-    page = open_as("ada")
+    page = open_as("ada", comes_from_sign_in=True)
+    page.route("**/launch/query?*", without_refresh)
+    page.goto("/launch/query?state=1")
+    page.get_by_role("heading", name="You are signed in").wait_for()
+    see_that_it_holds(page)
+    assert page.get_by_role("link", name="Go on").get_attribute("href") == "/launch/query?state=1"
     page.route("**/launch.js", lambda route: route.fulfill(body=""))
     page.route("**/launch/broken", lambda route: route.fulfill(response=route.fetch(), status=200))
     page.goto("/launch/long")
@@ -240,16 +266,3 @@ def test_pages_of_a_launch_hold_at_every_width(sqlite_house, parties, open_as):
     see_that_it_holds(page)
     page.get_by_role("link", name="The diagnosis in the log").click()
     page.get_by_text("user.email").first.wait_for()
-
-
-def test_the_page_between_holds_at_every_width(parties, open_as):
-    def keep(route):
-        answer = route.fetch(headers={**route.request.headers, "referer": parties.site + "/login"})
-        route.fulfill(response=answer, body=re.sub(r"<meta http-equiv[^>]*>", "", answer.text()))
-
-    page = open_as("ben")
-    page.route("**/launch/query?*", keep)
-    page.goto("/launch/query?state=1")
-    page.get_by_role("heading", name="You are signed in").wait_for()
-    see_that_it_holds(page)
-    assert page.get_by_role("link", name="Go on").get_attribute("href") == "/launch/query?state=1"

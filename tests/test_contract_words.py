@@ -19,7 +19,9 @@ RULES = [
     ({"one_of": ["a", 1]}, ["x: may be missing: one of “a”, 1"]),
     ({"one_of": list(range(11))}, ["x: may be missing: one of 0, 1, 2, 3, 4, 5, 6, 7 and 3 more"]),
     ({"type": "list", "longest": 2, "items": {"type": "text"}}, ["x: may be missing: a list; at most 2 items", "x[]: each: text"]),
-    ({"without": ",;"}, ["x: may be missing: without “,” “;”"]),
+    ({"without": ",;"}, ["x: may be missing: text; without “,” “;”"]),
+    ({"shortest": 1, "longest": 9}, ["x: may be missing: text or a list; not empty; at most 9 characters or items"]),
+    ({"type": "list", "shortest": 2}, ["x: may be missing: a list; at least 2 items"]),
     (
         {"required": True, "type": "object", "members": {"id": {"required": True}}, "others": {"refused": True}},
         ["x: needed: an object", "x.id: needed", "x.*: may not be there"],
@@ -41,11 +43,12 @@ def test_what_is_not_about_claims_is_said_too():
         "headers": {"kid": {"required": True}},
         "lifetime": {"shortest": 60, "longest": 5400},
         "key": {"bytes": 32, "bits": 2048},
+        "identity": "email",
     }
 
     assert in_one_line(read_contract(contract)) == (
         "kid: in the header: needed; Algorithm: RS256 or ES256; Lifetime: at least 1 minute and at most 1 hour 30 minutes;"
-        " Secret: at least 32 bytes; RSA key: at least 2,048 bits"
+        " Knows people: by their `email`; Secret: at least 32 bytes; RSA key: at least 2,048 bits"
     )
     assert in_one_line(read_contract({})) == "asks for nothing"
 

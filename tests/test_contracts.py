@@ -28,6 +28,7 @@ GOOD = [
     {"amount": {"type": "whole", "one_of": [1, 3]}},
     {"groups": {"type": "list", "longest": 2, "items": {"type": "text", "one_of": ["a", "b"]}}},
     {"user": {"type": "object", "members": {"name": {"required": True}}, "others": {"type": "text"}}},
+    {"amount": {"constant": 3.0}, "is_admin": {"one_of": [1, True]}, "sub": {"shortest": 3}, "groups": {"shortest": 2}},
     {"user": {"constant": {"name": "Ben", "id": "1"}}, "exp": {"required": True}, "iat": {"type": "whole"}},
 ]
 BROKEN = {
@@ -50,6 +51,15 @@ BROKEN = {
     "a character": ({"email": {"without": " @"}}, "email", "“@”"),
     "no e-mail address": ({"sub": {"format": "email"}}, "sub", "an e-mail address"),
     "a format of a number": ({"amount": {"format": "json"}}, "amount", "JSON"),
+    "one too short": ({"sub": {"shortest": 4}}, "sub", "shorter than 4 characters"),
+    "too few items": ({"groups": {"shortest": 3}}, "groups", "shorter than 3 items"),
+    "a length of a number": ({"amount": {"longest": 3}}, "amount", "text or a list"),
+    "a length of an object": ({"user": {"shortest": 1}}, "user", "text or a list"),
+    "characters of a list": ({"groups": {"without": "*"}}, "groups", "text"),
+    "items of a text": ({"sub": {"items": {"one_of": ["b"]}}}, "sub", "a list"),
+    "members of a text": ({"sub": {"members": {"id": {}}}}, "sub", "an object"),
+    "other members of a list": ({"groups": {"others": {"type": "text"}}}, "groups", "an object"),
+    "an item without its own": ({"groups": {"items": {"members": {"id": {"required": True}}}}}, "groups[0]", "an object"),
 }  # fmt: skip
 
 
@@ -69,15 +79,55 @@ def test_a_breach_names_its_place_and_what_was_asked_for_and_no_value(case):
     assert "ben@" not in found.words and "1800000" not in found.words
 
 
+SAME = [(1, 1.0), (100, 1e2), (0, -0.0), ({"a": [1]}, {"a": [1.0]}), (None, None), ("a", "a")]
+OTHERS = [
+    (1, True),
+    (0, False),
+    ([True], [1]),
+    ({"a": 1}, {"a": True}),
+    ({"a": 1}, {"b": 1}),
+    ([1, 2], [1]),
+    ("1", 1),
+    (None, 0),
+]
+
+
+@pytest.mark.parametrize(("constant", "value", "is_good"), [(*p, True) for p in SAME] + [(*p, False) for p in OTHERS])
+def test_values_are_compared_as_json_has_them(constant, value, is_good):
+    for one, other in ((constant, value), (value, constant)):
+        assert (breach_of({"x": other}, claims={"x": {"constant": one}}) is None) == is_good
+        assert (breach_of({"x": other}, claims={"x": {"one_of": ["?", one]}}) is None) == is_good
+
+
+def test_what_is_empty_is_said_to_be():
+    found = breach_of({"x": ""}, claims={"x": {"shortest": 1}})
+
+    assert found.words == "`x` is empty"
+
+
+def test_a_breach_knows_the_claim_that_it_is_in_also_where_its_name_has_dots():
+    name = "https://a.test/jwt/claims"
+    found = breach_of({name: {"id": 1}}, claims={name: {"members": {"id": {"type": "text"}}}})
+
+    assert (found.name, found.place) == (name, f"{name}.id")
+
+
 FORMAT_CASES = {
-    "email": (["a@b", "ä@ö.test", "a+b@x.y"], ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@b\n"]),
+    "email": (["a@b", "ä@ö.test", "a+b@x.y"], ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@b\n", "ben@x.test,eve", "a@b;c@d",
+              "ben@x\u200b.test", "ben@x.test\x00", "<a@b>", '"a"@b', "a@b\u202e"]),
     "uuid": (
         ["6f1c2a3b-0000-4000-8000-000000000000"],
         ["", "6F1C2A3B-0000-4000-8000-000000000000", "6f1c", "6f1c2a3b000040008000000000000000"],
     ),
-    "address": (["https://x.test/a?b", "http://localhost:1"], ["", "x.test", "//x", "javascript:1", "https://", "https://[x"]),
-    "json": (["{}", '{"a":["b"]}', "1"], ["", "{", "a", "[" * 100_000]),
-    "localpart": (["a.b_c=d-e/f+1"], ["", "A", "ä", "a b", "a@b", "a:b"]),
+    "address": (["https://x.test/a?b", "http://localhost:1"], ["", "x.test", "//x", "javascript:1", "https://", "https://[x",
+                 "https://x\n.test/", "https://x.test/\t", "https://x.test/<script>", 'https://x.test/"', "https://x.test:99999/",
+                 "https://ä.test", " https://x.test"]),
+    "json": (["{}", '{"a":["b"]}', "1"], ["", "{", "a", "[" * 100_000, "NaN", "[Infinity]", '{"a": -Infinity}']),
+    "localpart": (["a.b_c=d-e/f+1"], ["", "A", "ä", "a b", "a@b", "a:b", "_a"]),
+    "jid": (
+        ["a@x.test", "a.b_c-1!@localhost", "_a@x"],
+        ["", "a", "@x", "a@", "A@x", "a@X", "ａdmin@x", "a b@x", "a/b@x", "a@b@x", "a@x/home", "a@x:5222", "a@-x", "a@x."],
+    ),
 }  # fmt: skip
 
 
@@ -129,6 +179,11 @@ BAD_CONTRACTS = {
     "items of a text": {"claims": {"sub": {"type": "text", "items": {}}}},
     "members of a list": {"claims": {"sub": {"type": "list", "members": {}}}},
     "a format of a number": {"claims": {"sub": {"type": "number", "format": "email"}}},
+    "a format of a list": {"claims": {"sub": {"format": "email", "items": {}}}},
+    "members and items": {"claims": {"sub": {"members": {}, "items": {}}}},
+    "shortest over the longest": {"claims": {"sub": {"shortest": 2, "longest": 1}}},
+    "an identity that is no name": {"identity": ["sub"]},
+    "an identity of nothing": {"identity": ""},
     "a lifetime of no seconds": {"lifetime": {"longest": 0}},
     "shortest over longest": {"lifetime": {"shortest": 20, "longest": 10}},
     "a lifetime of other words": {"lifetime": {"max": 10}},
@@ -164,6 +219,8 @@ JSON = st.recursive(
                     "constant",
                     "one_of",
                     "longest",
+                    "shortest",
+                    "identity",
                     "format",
                     "without",
                     "items",
@@ -215,7 +272,7 @@ FORESEEN = [
     ({"claims": {"nbf": {"required": True}}}, {}, "claims"),
     ({"headers": {"typ": {"constant": "at+jwt"}}}, {}, "headers"),
     ({"headers": {"iss": {"required": True}}}, {}, "headers"),
-    ({"headers": {"kid": {"constant": "a"}}}, {"headers": {"kid": "b"}}, "headers"),
+    ({"headers": {"alg": {"constant": "RS256"}}}, {}, "algorithm"),
     ({"claims": {"email": {"required": True}}}, {}, "template"),
     ({"claims": {"aud": {"refused": True}}}, {}, "template"),
     ({"claims": {"aud": {"constant": "y"}}}, {}, "template"),
@@ -223,6 +280,21 @@ FORESEEN = [
     ({"claims": {"sub": {"type": "number"}}}, {}, "template"),
     ({"claims": {"aud": {"longest": 0}}}, {}, "template"),
     ({"claims": {"user": {"required": True, "type": "object"}}}, {"template": '{"user": {{ user.groups }}}'}, "template"),
+    ({"claims": {"exp": {"type": "text"}}}, {}, "lifetime"),
+    ({"claims": {"exp": {"constant": 1}}}, {}, "lifetime"),
+    ({"claims": {"iat": {"format": "uuid"}}}, {}, "claims"),
+    ({"claims": {"jti": {"constant": "x"}}}, {}, "claims"),
+    ({"claims": {"jti": {"format": "uuid"}}}, {}, "claims"),
+    ({"claims": {"jti": {"longest": 21}}}, {}, "claims"),
+    ({"claims": {"nbf": {"type": "text"}}}, {"claims": {"nbf": True}}, "claims"),
+    ({"claims": {"n": {"required": True, "format": "email"}}}, {"template": '{"n": {{ now }}}'}, "template"),
+    ({"claims": {"n": {"longest": 9}}}, {"template": '{"n": {{ now }}}'}, "template"),
+    ({"claims": {"sub": {"members": {"id": {}}}}}, {}, "template"),
+    ({"claims": {"u": {"members": {"id": {"required": True}}}}}, {"template": '{"u": {"a": "{{ now }}"}}'}, "template"),
+    ({"claims": {"u": {"members": {"a": {"type": "number"}}}}}, {"template": '{"u": {"a": "{{ now }}"}}'}, "template"),
+    ({"claims": {"u": {"others": {"refused": True}}}}, {"template": '{"u": {"a": "{{ now }}"}}'}, "template"),
+    ({"claims": {"u": {"members": {"v": {"members": {"b": {"required": True}}}}}}}, {"template": '{"u": {"v": {"a": "{{ now }}"}}}'},
+     "template"),
 ]  # fmt: skip
 
 
@@ -241,6 +313,19 @@ NOT_FORESEEN = [
     ({"claims": {"mail": {"constant": "x"}}}, {"template": '{ {% if user.is_admin %}"mail": "y"{% endif %} }'}),
     ({"claims": {"amount": {"type": "whole"}}}, {"template": '{"amount": {{ user.attributes.amount }}}'}),
     ({"claims": {"sub": {"format": "email"}}}, {}),
+    ({"headers": {"alg": {"required": True, "constant": "HS256"}}}, {}),
+    ({"headers": {"kid": {"constant": "a"}}}, {"headers": {"kid": "b"}}),  # A secret may have an id of its own.
+    ({"claims": {"jti": {"without": "-", "longest": 22}, "exp": {"type": "whole"}, "iat": {"type": "number"}}}, {}),
+    ({"claims": {"jti": {"constant": "x"}}}, {"claims": {"jti": False}}),
+    (
+        {"claims": {"u": {"members": {"id": {"required": True}}}}},
+        {"template": '{ {% if user.is_admin %}"u": {"a": "{{ now }}"}{% endif %} }'},
+    ),
+    (
+        {"claims": {"u": {"members": {"b": {"required": True}}}}},
+        {"template": '{"u": { {% if user.is_admin %}"b": 1{% else %}"b": 2{% endif %} }}'},
+    ),
+    ({"claims": {"u": {"others": {"refused": True}}}}, {"template": '{"u": {"a": "{{ user.email | omit }}"}}'}),
 ]
 
 
@@ -312,14 +397,37 @@ def test_a_secret_shorter_than_the_contract_asks_for_is_refused_wherever_it_come
     assert len(house.rows("SELECT * FROM revision")) == 1
 
 
-def test_a_key_pair_shorter_than_the_contract_asks_for_signs_nothing(sqlite_house):
-    house = sqlite_house
-    make_person(house, "ben")
-    make_key(house, "k", "RS256")
-    make_asset(house, "a", '{"aud": "x"}', signing_key="k", contract={"key": {"bits": 3072}})
+def refused(act, *arguments, **fields):
+    with pytest.raises(FieldError) as caught:
+        act(*arguments, **fields)
+    return f"{caught.value.field}: {caught.value}"
 
-    assert house.signed_in("ben").get("/a").status_code == 500
-    assert "2048 bits; the relying party asks for 3072" in house.log("token.failed")[0]["detail"]
+
+def test_a_key_whose_every_token_would_break_the_contract_is_refused_at_save(sqlite_house):
+    house = sqlite_house
+    make_key(house, "rsa", "RS256", number=0)
+    make_key(house, "curve")
+    longer, other = {"key": {"bits": 3072}}, {"headers": {"kid": {"constant": "another"}}}
+
+    said = refused(make_asset, house, "a", '{"aud": "x"}', signing_key="rsa", contract=longer)
+    assert said == "signing_key: rsa would break the contract: the key has 2048 bits; the relying party asks for 3072"
+    assert "the header `kid`" in refused(make_asset, house, "a", '{"aud": "x"}', signing_key="curve", contract=other)
+    make_asset(house, "a", '{"aud": "x"}', signing_key="curve", contract=longer)  # It is about RSA keys.
+    said = refused(change_asset, house, "a", contract=other)
+    assert said.startswith("contract: cannot be met by the signing key curve: the header `kid` is not the fixed value")
+    assert len(house.rows("SELECT * FROM revision")) == 1
+
+
+def test_a_contract_that_asks_for_a_key_id_is_held_against_headers_and_secret(sqlite_house):
+    house, contract = sqlite_house, {"headers": {"kid": {"required": True, "longest": 3}}}
+
+    assert "headers: would break the contract: the header `kid` is missing" in refused(
+        make_asset, house, "a", contract=contract
+    )
+    assert "is longer than 3" in refused(make_asset, house, "a", headers={"kid": "long"}, contract=contract)
+    make_asset(house, "a", headers={"kid": "k1"}, contract=contract)
+    assert refused(change_asset, house, "a", headers={}).startswith("headers: ")
+    change_asset(house, "a", name="Another")
 
 
 def test_the_contract_is_held_against_the_key_that_signs(sqlite_house):

@@ -136,6 +136,26 @@ def test_a_launch_has_its_address_and_what_goes_along(shared_house):
     assert "What may be passed on return_to" in words and "https://acme.zendesk.com; any other is refused" in words
 
 
+def test_where_else_the_token_of_a_launch_may_go_is_said(shared_house):
+    there, back = "https://desk.test/callback?tenant=1", "https://desk.test"
+    launch = {"by": "query", "url": "https://desk.test/sso", "name": "jwt", "return_to": [back, there]}
+    passed = {"talk/three/a": ["redirect_uri", "state"], "talk/three/b": ["redirect_uri"], "talk/three/c": ["state"]}
+
+    a, b, c = (
+        words_of(page_of(shared_house, make_asset(shared_house, path, launch={**launch, "pass": names})))
+        for path, names in passed.items()
+    )
+
+    for words in (a, b):
+        assert f"The token may also go to {there}, where the query says so as redirect_uri" in words
+    assert "What may be passed on state, from the query" in a and "What may be passed on" not in b
+    assert "What may be passed on state, from the query" in c and "The token may also go to" not in c
+    # Nothing but the target is said by redirect_uri, and origins are none.
+    launch = {**launch, "return_to": [back], "pass": ["redirect_uri"]}
+    words = words_of(page_of(shared_house, make_asset(shared_house, "talk/three/d", launch=launch)))
+    assert "The token may also go to" not in words and "An address among it" not in words
+
+
 def test_a_preset_has_its_words_and_its_snippet_filled_in(shared_house):
     asset_id = make_asset(
         shared_house, "talk/four", presets.fill(presets.find_preset("ckeditor"), {"environment_id": "env-1"})["template"],

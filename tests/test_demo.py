@@ -150,12 +150,17 @@ class Running:
             self.process.wait(20)
 
 
-@pytest.fixture
-def running(tmp_path):
-    running = Running(tmp_path)
-    running.start()
-    yield running
-    running.end()
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """The demo at its first start, with the port beside its own taken."""
+    running = Running(tmp_path_factory.mktemp("demo"))
+    with open_door(running.port + 1) as taken:
+        running.taken = taken.getsockname()[1]
+        running.start()
+        try:
+            yield running
+        finally:
+            running.end()
 
 
 def see_that_no_other_process_shows_its_secrets(running):
@@ -175,37 +180,6 @@ def see_that_nothing_is_left(running, children):
     for address in (running.site, running.receiver):
         with pytest.raises(OSError):
             urllib.request.urlopen(address, timeout=2)
-
-
-@pytest.mark.slow
-def test_the_demo_starts_again_at_other_ports_tells_no_secrets_and_leaves_nothing_behind(tmp_path):
-    first = Running(tmp_path)
-    with open_door(first.port + 1) as taken:
-        first.start()
-        try:
-            assert f"Port {first.port + 1} is taken" in first.log.read_text() or taken.getsockname()[1] > first.port + 1
-            assert first.receiver != f"http://127.0.0.1:{first.port + 1}"
-            see_that_no_other_process_shows_its_secrets(first)
-            children = first.children()
-        finally:
-            first.end(signal.SIGKILL)
-        see_that_nothing_is_left(first, children)
-
-    again = Running(tmp_path)
-    again.port = first.port + 10
-    again.start()  # What there is stays, with new passwords and secrets, and its parties where they are now.
-    try:
-        assert set(again.secrets).isdisjoint(first.secrets) and again.passwords.keys() == first.passwords.keys()
-        assert again.receiver != first.receiver
-        export = subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "app", "site", "export"],
-            cwd=ROOT, capture_output=True, text=True, check=True, env={**os.environ, "MINTMARK_INSTANCE": str(again.instance)},
-        ).stdout  # fmt: skip
-        assert f"{again.receiver}/portal" in export and first.receiver not in export
-        children = again.children()
-    finally:
-        again.end(signal.SIGINT)
-    see_that_nothing_is_left(again, children)
 
 
 @pytest.mark.slow
@@ -250,3 +224,29 @@ def test_a_newcomer_goes_all_four_ways_in_a_browser(running, chromium):  # noqa:
     assert [words for words in wrong if "status of 403" not in words] == []
     assert not re.search(r"eyJ|token=", running.log.read_text())
     context.close()
+
+
+@pytest.mark.slow
+def test_the_demo_starts_again_at_other_ports_tells_no_secrets_and_leaves_nothing_behind(running):
+    first = running  # Last of those that use it.
+    assert f"Port {first.port + 1} is taken" in first.log.read_text() or first.taken > first.port + 1
+    assert first.receiver != f"http://127.0.0.1:{first.port + 1}"
+    see_that_no_other_process_shows_its_secrets(first)
+    children = first.children()
+    first.end(signal.SIGKILL)
+    see_that_nothing_is_left(first, children)
+
+    again = Running(first.instance.parent)
+    again.port = first.port + 10
+    again.start()  # What there is stays, with new passwords and secrets, and its parties where they are now.
+    try:
+        assert set(again.secrets).isdisjoint(first.secrets) and again.passwords.keys() == first.passwords.keys()
+        assert again.receiver != first.receiver
+        site = House({"INSTANCE": str(again.instance)})
+        export = site.run("site", "export").output
+        site.close()
+        assert f"{again.receiver}/portal" in export and first.receiver not in export
+        children = again.children()
+    finally:
+        again.end(signal.SIGINT)
+    see_that_nothing_is_left(again, children)

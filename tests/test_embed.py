@@ -173,7 +173,7 @@ def site(tmp_path_factory, empty_sqlite):
     instance.chmod(0o700)
     shutil.copy(empty_sqlite, instance / "mintmark.sqlite")
     overrides = {"INSTANCE": str(instance), "SEALING_KEY": SEALING_KEY, "SQLITE_SYNCHRONOUS": "normal"}
-    house = House({**overrides, "BIND": f"127.0.0.1:{free_port()}", "LIMIT_TOKENS": "9999 per minute"})
+    house = House({**overrides, "BIND": f"127.0.0.1:{free_port()}"})
     house.clock.__dict__.clear()
     house.clock.__class__ = type("RunningClock", (), {"now": _Running(), "__call__": lambda self: self.now})
     with served(house) as address:
@@ -334,6 +334,7 @@ def test_when_somebody_else_signs_in_the_page_is_told_before_it_has_their_token(
 
 def test_what_is_refused_is_told_and_only_what_may_pass_is_tried_again(site, context):
     page, asked = site.page(context), []
+    page.evaluate(SOONEST)
     page.on("request", lambda request: asked.append(request.url))
 
     for path, status, reason, times in (

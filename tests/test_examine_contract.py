@@ -103,13 +103,50 @@ def test_items_of_lists_are_one_finding_whichever_of_them_breaks_the_contract(sq
 
 def test_a_header_and_a_key_have_no_place_in_the_template(sqlite_house):
     make_person(sqlite_house, "ann")
-    make_asset(sqlite_house, "a", contract={"headers": {"kid": {"required": True}}})
+    make_asset(sqlite_house, "a", contract={"headers": {}})
+    rewrite(sqlite_house, contract={"headers": {"kid": {"required": True}}})
 
     _, errors = errors_of(sqlite_house)
 
     assert errors[0].startswith(
         "error: a: 1 of 1 reader would get 500: The contract is broken: the header `kid` is missing"
     )
+
+
+def test_a_claim_with_dots_in_its_name_has_its_place_too(sqlite_house):
+    make_person(sqlite_house, "ann", email="x")
+    name = "https://a.test/jwt/claims"
+    contract = {"claims": {name: {"members": {"mail": {"format": "email"}}}}}
+    make_asset(sqlite_house, "a", '{\n"' + name + '": {"mail": "{{ user.email }}"}}', contract=contract)
+
+    _, errors = errors_of(sqlite_house)
+
+    assert "would get 500: line 2, column 1: The contract is broken: " in errors[0]
+
+
+BY_MAIL = {"claims": {"email": {"format": "email"}}, "identity": "email"}
+TWICE = "2 of 3 readers share their `email`: the relying party takes them for one person"
+
+
+@pytest.mark.parametrize(
+    ("contract", "is_warned"),
+    [(BY_MAIL, True), ({**BY_MAIL, "claims": {}}, False), ({"claims": BY_MAIL["claims"]}, False)],
+)
+def test_people_are_told_apart_by_the_claim_by_which_the_party_knows_them(sqlite_house, contract, is_warned):
+    for name, mail in (("ann", "Ann@x.test"), ("bob", "ann@X.test"), ("cid", "cid@x.test")):
+        make_person(sqlite_house, name, email=mail)
+    make_asset(sqlite_house, "a", MAIL, contract=contract)
+
+    assert any(TWICE in line for line in check(sqlite_house)[2]) == is_warned
+
+
+def test_an_identity_that_is_no_text_is_compared_too(sqlite_house):
+    for name in ("ann", "bob"):
+        make_person(sqlite_house, name)
+    template = '{"sub": "{{ user.id }}", "n": {"a": [1]}}'
+    make_asset(sqlite_house, "a", template, contract={"identity": "n"})
+
+    assert any("2 of 2 readers share their `n`" in line for line in check(sqlite_house)[2])
 
 
 def test_the_asset_page_says_it_and_shows_the_contract(sqlite_house):
@@ -140,6 +177,7 @@ def rewrite(house, **fields):
 UNKNOWN = {
     "a preset that is gone": ({"preset": "gone-party", "ask": {"x": "y"}}, "its preset “gone-party” is not known to this version"),
     "a preset that asks for more": ({"preset": "zendesk-sso", "ask": None}, "its preset asks for subdomain, which was not answered"),
+    "a preset that asks for another kind": ({"preset": "metabase-embed", "ask": {"site": "https://m.test", "number": "ten"}}, "its preset asks for number, whose answer takes a whole number"),
 }  # fmt: skip
 
 
@@ -164,11 +202,14 @@ def test_a_preset_of_another_version_is_a_warning_and_tokens_go_on(house, case):
     assert eve.get(f"/admin/assets/{asset_id}").status_code == 200
     assert house.run("site", "export").exit_code == 0
 
-    # An editor goes on as before; an administrator who saves the form chooses anew.
+    # Editors and administrators go on as before; whoever changes the answers answers what is asked now.
     address = f"/admin/assets/{asset_id}/edit"
     assert submit(eve, address, name="Other").status_code == 303
     assert {name: definition_of(house, "a")[name] for name in fields} == fields
-    refused = submit(ada, address)
+    assert submit(ada, address, name="Another").status_code == 303
+    assert {name: definition_of(house, "a")[name] for name in fields} == fields
+    assert ada.get(f"/admin/assets/{asset_id}/delivery").status_code == 200
+    refused = submit(ada, address, ask="tenant: x")
     assert refused.status_code == 422 and fields_of(refused)["preset"] == [fields["preset"]]
     assert submit(ada, address, preset="", ask="").status_code == 303
     assert not [line for line in check(house)[2] if "held to no contract" in line]

@@ -293,3 +293,35 @@ def test_the_number_of_queries_does_not_depend_on_people_or_assets(sqlite_house)
         warnings_of(revision, source, now=sqlite_house.clock())
         assert len(asked) <= 4
         assert db.session.scalar(db.select(db.func.count()).select_from(Revision)) == 40
+
+
+# what comes
+
+
+def test_a_key_that_follows_and_would_break_the_contract_is_pointed_out_before_it_signs(sqlite_house):
+    house, contract = sqlite_house, {"headers": {"kid": {"constant": "one"}}}
+    make_key(house, "one")
+    make_asset(house, PATH, '{"aud": "x"}', signing_key="one", contract=contract)
+    assert warned(house) == {}
+    make_next_key(house, "one", "two", published_at=int(house.clock()) + 86_400)  # Planned: nobody has it yet.
+
+    words = warned(house)["coming_breach"]
+
+    assert words == (
+        "from 2027-01-16T08:06:00.000Z on its tokens would break the contract, and nobody would get one:"
+        " the header `kid` is not the fixed value that is asked for"
+    )
+
+
+def test_a_staged_secret_that_would_break_the_contract_is_pointed_out_with_its_moment(sqlite_house):
+    house = sqlite_house
+    make_asset(house, PATH)
+    with house.app.app_context(), writing():
+        asset, acting = save.find_asset(PATH), {"sealer": house.mint.settings.sealer, "by": house.by()}
+        overlap.stage(asset, read_secret(OTHER_SECRET, "text", algorithm="HS256"), **acting)
+        overlap.switch(asset, int(house.clock()) + 60, **acting)
+    with house.app.app_context(), writing():  # As another version of the preset might have it.
+        revision = save.current_revision(save.find_asset(PATH))
+        revision.definition = {**revision.definition, "contract": {"headers": {"kid": {"required": True}}}}
+
+    assert warned(house)["coming_breach"].startswith("from 2027-01-15T08:01:00.000Z on its tokens would break")

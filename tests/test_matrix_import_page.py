@@ -103,4 +103,4 @@ def test_hostile_texts_stay_texts(made):
 def test_a_payload_of_three_thousand_keywords_is_shown_in_part(made):
     answer = convert(made, '{"a": "' + "%a_b%" * 3_000 + '"}')
     assert answer.status_code == 200
-    assert answer.text.count("<tr>") == 301 and "There are 2\u202f700 more." in answer.text
+    assert answer.text.count("<tr ") == 301 and "There are 2\u202f700 more." in answer.text

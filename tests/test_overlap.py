@@ -13,6 +13,8 @@ from mintmark.models import Secret, db, writing
 from mintmark.unverified import read_unverified
 from tests.conftest import SECRET
 from tests.making import change_asset, make_asset, make_key, make_person
+from tests.test_check_command import check
+from tests.test_examine_contract import rewrite
 
 OTHER = "another-secret-of-the-help-desk-9876543210"
 THIRD = "a-third-secret-of-the-help-desk-1111111111111"
@@ -226,6 +228,31 @@ def test_since_when_a_secret_signs_or_waits_is_known(sqlite_bench):
     bench.act("step_back")
     clock.advance(10)
     assert (bench.since(OTHER), bench.since(THIRD)) == (-10, -10)
+
+
+def test_what_would_break_the_contract_is_neither_staged_nor_switched_to(sqlite_bench):
+    bench, house = sqlite_bench, sqlite_bench.house
+    only = {"headers": {"kid": {"required": True, "one_of": ["k1", "k2"]}}}
+    change_asset(house, "a", headers={"kid": "k1"}, contract={**only, "key": {"bytes": 40}})
+    assert bench.refused("stage", OTHER, "k3").startswith("kid would break the contract: the header `kid` is none of")
+    assert bench.refused("stage", "another-short-one-0123456789-012", "k2").startswith("secret has 32 bytes")
+    bench.stage(kid="k2")
+    # Who changes the contract is told of the secret that is staged, and later no more of the former one.
+    narrow = {"headers": {"kid": {"constant": "k1"}}}
+    with pytest.raises(FieldError, match="the header `kid` is not the fixed value") as caught:
+        change_asset(house, "a", contract=narrow)
+    assert caught.value.field == "kid"
+    bench.act("switch", None)
+    change_asset(house, "a", contract={"headers": {"kid": {"constant": "k2"}}})
+    assert bench.refused("step_back").startswith("kid would break the contract")
+
+
+def test_what_was_staged_before_another_version_asked_for_more_is_not_switched_to(sqlite_bench):
+    bench = sqlite_bench
+    bench.stage()
+    rewrite(bench.house, contract={"key": {"bytes": 50}})
+    assert bench.refused("switch", None) == "secret has 42 bytes; the relying party asks for 50"
+    assert any("once what is staged signs its tokens would break" in line for line in check(bench.house)[2])
 
 
 def test_the_staged_secret_is_sealed_and_tokens_carry_its_id_after_the_switch(bench):

@@ -10,13 +10,15 @@ from mintmark.keys.rings import Choice
 from mintmark.presets import KINDS, all_presets
 from tests.conftest import SECRET
 from tests.filling import fields_of, sent, submit
-from tests.making import make_group, make_person
+from tests.making import make_asset, make_group, make_person
 from tests.test_asset_form import asset_row, definition_of
 from tests.test_every_page import Forms
+from tests.test_examine_contract import rewrite
 from tests.test_pages import HOSTILE, Page
 
 PRESETS, NEW = "/admin/presets", "/admin/assets/new"
 PARTIES = all_presets()
+MAIL = '{"name": "x", "email": "{{ user.email }}"}'
 
 
 @pytest.fixture
@@ -218,6 +220,114 @@ def test_with_other_answers_the_head_goes_and_the_problem_stands_at_its_field(ad
     assert answer.status_code == 422 and f"Answers subdomain: {WORDS}" in words_of(page)
     assert "open" in page.all("details")[0] and "h2" not in page.texts
     assert fields_of(answer)["ask"] == ["subdomain: a.b"]
+
+
+LIVEKIT = {"api_key": "k", "host": "one.test", "room": "red"}
+ELSEWHERE = "api_key: k\nhost: two.test\nroom: blue"
+
+
+def new_room(ada, **changed):
+    """Save the form that was filled in for LIVEKIT, with some fields changed; return the page that comes then."""
+    changed = {name: [text] for name, text in changed.items()}
+    fields = fields_of(ada.get(begun("livekit", **LIVEKIT))) | {"path": ["room"], "secret": [SECRET], **changed}
+    answer = ada.post(NEW, data=sent(fields))
+    assert answer.status_code == 303, words_of(Page(answer.text))
+    return words_of(Page(ada.get(answer.location).text))
+
+
+def test_answers_that_are_changed_on_the_new_form_are_written_anew(ada):
+    said = new_room(ada, ask=ELSEWHERE, lifetime="333")
+
+    found = definition_of(ada.house, "room")
+    assert found["answer"]["beside"] == {"server_url": "wss://two.test"} and found["lifetime"] == 333
+    assert '"blue"' in found["template"] and '"red"' not in found["template"]
+    assert "Saved as revision 1. Written anew with the answers: template, answer." in said
+
+
+def test_what_somebody_typed_on_the_new_form_stays_and_is_named(ada):
+    typed = '{"iss": "k", "sub": "{{ user.id }}", "video": {"room": "own", "roomJoin": true}}'
+    said = new_room(ada, ask=ELSEWHERE, template=typed)
+
+    found = definition_of(ada.house, "room")
+    assert found["template"] == typed and found["answer"]["beside"] == {"server_url": "wss://two.test"}
+    assert "As you typed it, and not written anew with the answers: template. See that they stand in it." in said
+
+
+def test_what_the_new_form_was_filled_in_for_may_be_anything(ada):
+    for text in (
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"preset": []}',
+        '{"preset": "livekit", "ask": 1}',
+        '{"preset": "x", "ask": {}}',
+        '{"preset": "livekit", "ask": {"room": ["a"]}}',
+    ):
+        fields = fields_of(ada.get(begun("livekit", **LIVEKIT))) | {"path": [""], "ask": [ELSEWHERE], "begun": [text]}
+        assert ada.post(NEW, data=sent(fields)).status_code == 422, text
+
+
+def zendesk(ada, **fields):
+    asset_id = make_asset(ada.house, "z", MAIL, preset="zendesk-sso", ask={"subdomain": "acme"}, **fields)
+    return f"/admin/assets/{asset_id}"
+
+
+def test_other_answers_on_the_edit_form_are_written_anew(ada):
+    address = zendesk(ada)
+
+    answer = submit(ada, f"{address}/edit", ask="subdomain: other")
+
+    assert answer.status_code == 303
+    assert definition_of(ada.house, "z")["launch"]["url"] == "https://other.zendesk.com/access/jwt"
+    assert definition_of(ada.house, "z")["launch"]["return_to"] == ["https://other.zendesk.com"]
+    page = words_of(Page(ada.get(address).text))
+    assert "Saved as revision 2. Written anew with the answers: launch." in page
+    assert json.loads(ada.house.log("asset.revised")[-1]["detail"])["fields"] == ["launch", "ask"]
+
+
+def test_other_answers_on_the_edit_form_are_refused_where_somebody_changed_what_holds_them(ada):
+    address = zendesk(ada)
+    assert submit(ada, f"{address}/edit", launch_name="own").status_code == 303
+
+    answer = submit(ada, f"{address}/edit", ask="subdomain: other")
+
+    words = "Answers “Subdomain” is also written into the launch, which somebody changed since: change it there too"
+    assert answer.status_code == 422 and words in words_of(Page(answer.text))
+    assert (
+        submit(ada, f"{address}/edit", ask="subdomain: other", launch_url="https://other.zendesk.com/own").status_code
+        == 303
+    )
+    assert definition_of(ada.house, "z")["launch"]["url"] == "https://other.zendesk.com/own"
+
+
+def test_a_preset_on_an_asset_without_one_writes_nothing_and_the_pages_say_what_differs(ada):
+    asset_id = make_asset(ada.house, "z", MAIL)
+    address = f"/admin/assets/{asset_id}"
+
+    assert submit(ada, f"{address}/edit", preset="zendesk-sso", ask="subdomain: acme").status_code == 303
+
+    assert definition_of(ada.house, "z")["launch"] is None
+    assert "Not as this preset writes it: launch." in words_of(Page(ada.get(address).text))
+    assert "this is not as the preset writes it: launch." in words_of(Page(ada.get(f"{address}/edit").text))
+    as_written = {"launch_by": "post", "launch_url": "https://acme.zendesk.com/access/jwt", "launch_name": "jwt"}
+    more = {"launch_pass": "return_to", "launch_return_to": "https://acme.zendesk.com"}
+    assert submit(ada, f"{address}/edit", **as_written, **more).status_code == 303
+    for page in (address, f"{address}/edit"):
+        assert "preset writes it" not in words_of(Page(ada.get(page).text))
+
+
+def test_an_editor_goes_on_where_a_preset_asks_for_less_than_it_did(ada):
+    make_group(ada.house, "desk")
+    make_person(ada.house, "ben", groups=["desk"])
+    address, kept = zendesk(ada, editors=["desk"]), {"subdomain": "acme", "tenant": "x"}
+    rewrite(ada.house, ask=kept)
+
+    for client in (ada.house.signed_in("ben"), ada):
+        assert submit(client, f"{address}/edit", name=f"Desk {id(client)}").status_code == 303
+        assert definition_of(ada.house, "z")["ask"] == kept
+    contract = {"preset": "zendesk-sso", "contract": '{"claims": {}}'}
+    assert submit(ada, f"{address}/edit", **contract).status_code == 422
 
 
 def test_a_template_from_elsewhere_begins_an_asset_and_saves_nothing(ada):

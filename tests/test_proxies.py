@@ -6,11 +6,14 @@ stands at 127.0.0.2, the proxy at 127.0.0.1, so that the log tells them apart.
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import jwt
@@ -86,7 +89,9 @@ class Proxied:
         self.name, self.folder, self.port = name, folder, free_port()
         self.origin = f"http://127.0.0.1:{self.port}"
         self.overrides = {**overrides, "BASE_URL": f"{self.origin}/tokens", "TRUSTED_PROXIES": "1"}
-        self.service = Service({**self.overrides, "LIMIT_SIGN_IN": "9999 per minute"}, folder / "service.log")
+        self.service = Service(
+            {**self.overrides, "LIMIT_SIGN_IN": "9999 per minute", "WORKERS": "1"}, folder / "service.log"
+        )
         (folder / "www").mkdir()
         (folder / "www" / "index.html").write_text("<!doctype html><title>The web site</title><body></body>")
         self.output = folder / "proxy.log"
@@ -156,6 +161,9 @@ def proxied(request, tmp_path_factory, empty_sqlite):
     house.clock.now = time.time()
     make_person(house, "ben")
     make_asset(house, "chat")
+    for way in ("query", "fragment"):
+        make_asset(house, way, launch={"by": way, "url": "https://desk.test/sso", "name": "jwt", "pass": ["state"]})
+    site.cookie = house.signed_in("ben").get_cookie("mintmark", path="/tokens").value
     house.close()
     try:
         site.service.start()
@@ -238,17 +246,34 @@ def test_headers_with_underscores_are_dropped(proxied):
         assert reason == ("origin" if headers[0] == elsewhere[0] else "sign-in"), headers
 
 
-@pytest.mark.parametrize(
-    "path", ["/tokens/auth/jwt", "/tokens/launch/chat", "/tokens/chat", "/tokens/%61uth/jwt", "/tokens//auth/jwt"]
-)
-def test_no_log_has_a_query_a_referer_or_a_cookie(proxied, path):
+def test_no_log_has_a_query_a_referer_or_a_cookie(proxied):
     headers = [f"Referer: {proxied.origin}/x?{QUERY}", f"Cookie: mintmark={QUERY}", f"Authorization: Bearer {QUERY}"]
+    paths = ["/tokens/auth/jwt", "/tokens/launch/chat", "/tokens/chat", "/tokens/%61uth/jwt", "/tokens//auth/jwt"]
 
-    status, _, _ = proxied.ask(f"GET {path}?token={QUERY} HTTP/1.1", headers)
+    found = [proxied.ask(f"GET {path}?token={QUERY} HTTP/1.1", headers)[0] for path in paths]
 
-    assert status < 500
+    assert max(found) < 500
     time.sleep(0.1)
     assert CLIENT in proxied.logs() and QUERY not in proxied.logs() + proxied.service.log.read_text()
+
+
+@pytest.mark.parametrize("way", ["query", "fragment"])
+def test_no_log_has_the_token_of_a_launch_or_where_a_stranger_comes_back_to(proxied, way):
+    launch = f"GET /tokens/launch/{way}?state={QUERY} HTTP/1.1"
+
+    status, headers, _ = proxied.ask(launch, [f"Cookie: mintmark={proxied.cookie}"])
+    strangers, led, _ = proxied.ask(launch)
+    login, page, _ = proxied.ask(f"GET {led['location'].removeprefix(proxied.origin)} HTTP/1.1")
+
+    assert (status, strangers, login) == (303, 303, 200)
+    token = re.search(r"jwt=([\w.-]+)", headers["location"])[1]
+    assert jwt.decode(token, SECRET, algorithms=["HS256"])["sub"] == "ben" and QUERY in led["location"]
+    given = page["set-cookie"].partition("=")[2].partition(";")[0]
+    time.sleep(0.1)
+    told = proxied.logs() + proxied.service.log.read_text()
+    assert f"/tokens/launch/{way}" in told
+    for what in (token, *token.split(".")[1:], QUERY, proxied.cookie, given):
+        assert what not in told
 
 
 def test_bodies_are_bounded_and_a_slow_one_holds_nothing_of_the_sites(proxied):
@@ -264,6 +289,50 @@ def test_bodies_are_bounded_and_a_slow_one_holds_nothing_of_the_sites(proxied):
             connection.sendall(head.encode() + b"a=b")
         time.sleep(0.3)
         assert {proxied.ask("POST /tokens/login HTTP/1.1", form, b"a=b")[0] for _ in range(8)} == {400}
+
+
+def test_nginx_writes_no_answer_to_a_disk(tmp_path):
+    # Given an answer of megabytes, to somebody who takes none of it,
+    sent = threading.Event()
+
+    class Long(BaseHTTPRequestHandler):
+        def do_GET(self):
+            with contextlib.suppress(OSError):
+                for number in range(400):
+                    self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" if number == 0 else bytes(65_536))
+            sent.set()
+
+        def log_message(self, *words):
+            pass
+
+    port, upstream = free_port(), ThreadingHTTPServer(("127.0.0.1", 0), Long)
+    threading.Thread(target=upstream.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    process = subprocess.Popen(nginx(tmp_path, port, upstream.server_port), env={"PATH": "/usr/bin:/bin"})
+    try:
+        with contextlib.closing(_connected(port)) as slow:
+            slow.sendall(f"GET /tokens/x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+
+            # when nginx has what it takes of it,
+            has_all = sent.wait(0.5)
+            files = [os.readlink(each) for each in Path(f"/proc/{process.pid}/fd").iterdir()]
+
+        # then the rest waits at the site, and none of it is in a file, not even in one without a name.
+        assert not [file for file in files if file.startswith(f"{tmp_path}/proxy")] and not has_all
+    finally:
+        process.terminate()
+        process.wait(timeout=15)
+        upstream.shutdown()
+        upstream.server_close()
+
+
+def _connected(port):
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=10)
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def test_where_the_site_does_not_answer_no_log_has_a_query_either(proxied):

@@ -84,7 +84,9 @@ def _asked(rule: Mapping[str, Any]) -> Iterator[str]:
         yield f"one of {', '.join(named)}{f' and {more} more' if more else ''}"
     units = [unit for kind, unit in (("text", "characters"), ("list", "items")) if kind in kinds_of(rule)]
     for word, bound in (("shortest", "at least"), ("longest", "at most")):
-        if word in rule:
+        if rule.get(word) == 1 and word == "shortest":
+            yield "not empty"
+        elif word in rule:
             yield f"{bound} {rule[word]:,} {' or '.join(units)}"
     if rule.get("without"):
         yield f"without {' '.join(f'“{character}”' for character in rule['without'])}"

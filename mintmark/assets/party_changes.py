@@ -94,7 +94,7 @@ def _problems(
         if entered["preset"] == before["preset"]:
             yield "ask", f"{_asked(fields, entered, before)} also written into {names}, {why}: {how}"
         else:
-            yield "preset", f"brings another content of {names}, {why}: {how}"
+            yield "preset", f"writes {names} otherwise, {why}: {how}"
 
 
 def _asked(fields: list[str], entered: Mapping[str, Any], before: Mapping[str, Any]) -> str:

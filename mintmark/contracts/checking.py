@@ -128,7 +128,7 @@ def _about_length(rule: Rule, value: Any, place: str) -> Iterator[tuple[str, str
     if "longest" in rule and len(value) > rule["longest"]:
         yield place, f"is longer than {rule['longest']:,} {what}"
     if "shortest" in rule and len(value) < rule["shortest"]:
-        yield place, f"is shorter than {rule['shortest']:,} {what}"
+        yield place, f"is shorter than {rule['shortest']:,} {what}" if value else "is empty"
 
 
 def _about_text(rule: Rule, value: Any, place: str) -> Iterator[tuple[str, str]]:

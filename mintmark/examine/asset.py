@@ -103,6 +103,7 @@ def _about_coming(asset: Prepared, now: float) -> Iterator[Finding]:
         if turn.from_at > now and turn.signer.algorithm in SECRET_ALGORITHMS:
             if words := key_breach(asset.contract, turn.signer.algorithm, turn.signer.key_size):
                 yield about_coming(turn.from_at, f"the secret {words}")
+                return
 
 
 def _about_trials(trials: list[Trial], known: Mapping[Failure, object]) -> list[Finding]:

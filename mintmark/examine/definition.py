@@ -110,6 +110,7 @@ def _about_coming(definition: Mapping[str, Any], source: Source, now: float) -> 
     for span in source.spans() if contract is not None else ():
         if span.from_at > now and contract is not None and (words := row_breach(contract, definition, span.row)):
             yield about_coming(span.from_at, words)
+            return
 
 
 def _about_readers(definition: Mapping[str, Any]) -> Iterator[Finding]:

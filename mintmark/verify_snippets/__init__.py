@@ -2,8 +2,9 @@
 
 Rule: pure, but for reading the sources of this package, once. Whatever a source writes with `{{ … }}` goes
 through `literals`, so that no value can be more in the code than the value that it is. Every source pins the
-algorithm, asks for `exp` where tokens have one, and compares `aud` and `iss` where they are fixed (RFC 8725 §3.1,
-§3.8, §3.9); the slow suite runs those of `Language.is_run`, as they are shown.
+algorithm, asks for `exp` where tokens have one, refuses a token of the future, and compares `typ`, and `aud` and
+`iss` where they are fixed (RFC 8725 §3.1, §3.8, §3.9, §3.11); the slow suite runs those of
+`Language.is_run`, as they are shown.
 
     for snippet in snippets_for(Facts(algorithm="RS256", key_set="https://…", audience="https://desk.test")):
         snippet.code or snippet.reason

@@ -57,7 +57,8 @@ LAUNCH = {
     "url": "the address to which the browser is sent: https, and nobody but an administrator writes it",
     "name": "what the token is called there",
     "pass": "names of parameters that are handed on to the relying party: `state`, `nonce`, `return_to`",
-    "return_to": "origins, or whole addresses: an address that is handed on is one of them, or it is refused",
+    "return_to": "origins, or whole addresses: an address that is handed on is one of them, or it is refused; where"
+    " `redirect_uri` is handed on, the token itself may go to each whole address",
 }
 
 

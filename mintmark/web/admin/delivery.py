@@ -10,6 +10,8 @@ from flask import Blueprint, render_template
 
 from mintmark import presets
 from mintmark.assets import save
+from mintmark.assets.launch_field import is_origin
+from mintmark.assets.launching import TARGET
 from mintmark.config import Settings
 from mintmark.web import get_mint
 from mintmark.web.admin import embedding
@@ -36,7 +38,7 @@ def delivery(asset_id: str) -> str:
         elsewhere=embedding.embedded(definition, settings.site_url, is_elsewhere=True),
         origins=[(origin, embedding.site_of(origin, settings.site_url)) for origin in definition["origins"]],
         proxies=_proxies(settings) if may_administer() else [],
-        launch=definition.get("launch"),
+        launch=_launch(definition.get("launch")),
         answer=embedding.answer_shown(definition["answer"]) if definition["answer"]["form"] == "json" else "",
         **_preset(definition, settings),
     )
@@ -44,6 +46,15 @@ def delivery(asset_id: str) -> str:
 
 def _proxies(settings: Settings) -> list[tuple[str, str]]:
     return [(name, embedding.proxy_example(file, settings)) for name, file in PROXIES]
+
+
+def _launch(launch: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Tell what is passed on from what chooses where the token goes: one of the whole addresses of `return_to`."""
+    if launch is None:
+        return None
+    passed = [name for name in launch["pass"] if name != TARGET]
+    targets = [each for each in launch["return_to"] if not is_origin(each)] if TARGET in launch["pass"] else []
+    return {**launch, "pass": passed, "targets": targets}
 
 
 def _preset(definition: dict[str, Any], settings: Settings) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from mintmark import presets
 from mintmark.addresses import is_every_address, split_bind
 from mintmark.config import Settings
-from mintmark.errors import InvalidFields
+from mintmark.errors import FieldError
 
 _DOCS = Path(__file__).parents[3] / "docs"
 # As the files in docs/ have them.
@@ -78,8 +78,8 @@ def answer_shown(answer: dict[str, Any]) -> str:
 def preset_code(preset: presets.Preset, definition: dict[str, Any], site_url: str) -> str:
     """Return the HTML of a page with a preset's snippet; nothing where the preset asks for more than was answered."""
     try:
-        answers = presets.read_answers(preset.questions, definition.get("ask") or {})
-    except InvalidFields:  # Another version of the preset: its answers are asked for when the asset is saved.
+        answers = presets.kept_answers(preset, definition.get("ask") or {})
+    except FieldError:  # Another version of the preset: its answers are asked for when the asset is saved.
         return ""
     places = {
         "url": f"{site_url}/{definition['path']}",
