@@ -37,7 +37,8 @@ _LONG = {
 }
 _ANY_GROUP = {_ID: "group"}
 _EMPTY = {"text": "", "number": 0, "boolean": False, "list": []}
-# words → what every text of this person is.
+_BAD_EMAIL = "no address, but <text>"  # The site takes any text for one; relying parties do not.
+# words → what every text of this person is, but for the e-mail address.
 _TEXTS = {
     'named O\'Brien "Q" <x>': 'O\'Brien "Q" <x>',
     "with a name that looks like JSON": '","admin":true,"z":"',
@@ -113,6 +114,7 @@ def awkward_people(
         AwkwardPerson("without a surname", make(last_name=None)),
         AwkwardPerson("without a first name", make(first_name=None)),
         AwkwardPerson("without an e-mail address", make(email=None)),
+        AwkwardPerson("with an e-mail address that is none", make(email=_BAD_EMAIL)),
         AwkwardPerson("without roles and permissions", make(roles=[], permissions=[])),
         AwkwardPerson("with nothing set but the username", make(**make.unset())),
         AwkwardPerson("with empty values", make(**make.empty())),
@@ -146,9 +148,10 @@ class _Maker:
         return Reader(_ID, person["is_admin"], groups, user_context(person, groups.values()))
 
     def named(self, text: str) -> dict[str, Any]:
-        """Give every text this value."""
+        """Give every text but the e-mail address this value."""
         attributes = self._of({**_PLAIN, "text": text, "list": [text]})
-        return {**dict.fromkeys(("username", *_NAMES), text), **attributes}
+        names = dict.fromkeys(("username", *_NAMES), text)
+        return {**names, "email": _PERSON["email"], **attributes}
 
     def unset(self) -> dict[str, Any]:
         return {**dict.fromkeys(_NAMES), "roles": [], "permissions": [], "attributes": {}}
@@ -158,6 +161,7 @@ class _Maker:
 
     def longest(self) -> dict[str, Any]:
         names = dict.fromkeys(_NAMES, "x" * MAX_NAME)
+        names["email"] = "@example.test".rjust(MAX_NAME, "x")
         return {"username": "x" * MAX_USERNAME, **names, **self._of({**_LONG, "list": _PLAIN["list"]})}
 
     def many_groups(self) -> dict[str, str]:
