@@ -510,3 +510,16 @@ def test_what_next_keeps_for_a_launch_is_still_judged_there(made, ben):
         answer = ben.get("/login?next=" + quote(f"{URL}?return_to={quote(value, safe='')}", safe=""))
         assert ben.get(answer.headers["Location"]).status_code == 400
     assert json.dumps(made.log("token.issued")) == "[]"
+
+
+def test_a_link_that_lacks_what_the_token_depends_on_says_so_and_blames_nobody(sqlite_house):
+    house = sqlite_house
+    make_person(house, "ben")
+    make_asset(house, "desk", '{"nonce": "{{ params.nonce }}"}', params=[{"name": "nonce"}],
+               launch={"by": "query", "url": "https://rp.test/in", "name": "jwt"})  # fmt: skip
+
+    page = house.signed_in("ben").get("/launch/desk")
+
+    assert page.status_code == 500
+    assert "lacks the parameter <code>nonce</code>" in page.text
+    assert "is set up so that" not in page.text

@@ -468,3 +468,13 @@ def test_claims_without_end_are_shown_in_bounds():
 @pytest.mark.parametrize("value", [True, "1800000000", -1, 10**19, 253_402_300_800, None, [1]])
 def test_what_is_no_moment_is_not_taken_for_one(value):
     assert [row.at for row in rows_of({"exp": value, "nested": {"exp": START}}).rows] == [None, None]
+
+
+def test_whoever_mends_is_also_told_where_a_person_gets_what_is_missing(sqlite_house):
+    house = sqlite_house
+    ada = make_person(house, "ada", is_admin=True)
+    make_asset(house, "a", '{"email": "{{ user.email }}"}')
+
+    page = house.signed_in("ada").get("/account/preview/a")
+
+    assert f'href="/admin/people/{ada}/edit"' in page.text

@@ -246,3 +246,14 @@ def test_an_asset_from_before_relying_parties_does_not_change_by_an_import(house
     assert imported(house, text) == []
     assert "preset" not in definition_of(house, "a") and "preset" in DEFAULTS
     assert imported(house, {"assets": [{"path": "a", "preset": "plain"}]}) == ["~ assets a: preset"]
+
+
+def test_what_a_preset_would_fill_in_is_not_called_missing_where_its_answers_are(sqlite_house):
+    entry = json.dumps({"path": "a", "preset": "zendesk-sso", "secret": {"text": SECRET}})
+    text = f"mintmark: 1\nassets:\n  - {entry}\n"
+
+    done = sqlite_house.run("site", "import", "-", input=text)
+
+    assert done.exit_code == 1
+    assert "ask: subdomain: is missing" in done.stderr
+    assert "template" not in done.stderr and "name:" not in done.stderr

@@ -15,6 +15,7 @@ from mintmark.assets.launch_field import read_launch
 from mintmark.assets.party_fields import (
     check_party,
     is_as_kept,
+    is_preset,
     of_preset,
     read_contract_field,
     read_preset_field,
@@ -86,7 +87,8 @@ def read_definition(
     entered, defaults = with_parts(entered), _defaults(entered, keys)
     for field, read in readers.items():
         if field not in entered and field not in defaults:
-            problems.append((field, "is missing"))
+            if not is_preset(entered.get("preset")):  # What that fills in is not missing, but waits for its answers.
+                problems.append((field, "is missing"))
             continue
         try:
             definition[field] = read(entered.get(field, defaults.get(field)))

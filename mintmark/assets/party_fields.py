@@ -15,6 +15,11 @@ from mintmark.fields import read_object, read_text
 from mintmark.payload import Template
 
 
+def is_preset(value: Any) -> bool:
+    """Tell whether there is a preset of this slug."""
+    return isinstance(value, str) and presets.find_preset(value) is not None
+
+
 def read_preset_field(value: Any) -> str | None:
     """Return the slug of a preset that there is, or None. Raises FieldError."""
     if value is None:

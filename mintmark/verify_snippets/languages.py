@@ -45,7 +45,7 @@ LANGUAGES = (
         "go",
         "Go",
         "go-jose",
-        "go get gopkg.in/square/go-jose.v2",
+        "go mod init verify && go get gopkg.in/square/go-jose.v2",
         "go run verify.go < token.txt",
         note="Debian has it as `golang-gopkg-square-go-jose.v2-dev`. Its successor,"
         " `github.com/go-jose/go-jose/v4`, wants the algorithms as a second argument of `ParseSigned`.",

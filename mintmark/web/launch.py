@@ -126,6 +126,12 @@ def _send(asset: Prepared, destination: Destination, token: str) -> ResponseRetu
     return page
 
 
+def _lacks(error: errors.MintmarkError) -> str:
+    """Return the parameter whose absence is all that is wrong, or nothing."""
+    name = str(error.detail.get("name") or "") if isinstance(error, errors.CannotIssue) else ""
+    return name.removeprefix("params.") if name.startswith("params.") else ""
+
+
 def _refuse(asking: Asking, error: errors.MintmarkError) -> Response:
     status, title = next(answer for kind, answer in PAGES.items() if isinstance(error, kind))
     refusals.tell(asking, error, status)
@@ -139,6 +145,7 @@ def _refuse(asking: Asking, error: errors.MintmarkError) -> Response:
         asset=asset,
         edits=edits,
         administers=may_administer(),
+        lacks=_lacks(error),
         request_id=g.request_id,
     )
     response = make_response(page, status)
