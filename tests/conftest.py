@@ -173,11 +173,14 @@ def empty_postgresql(tmp_path_factory):
 
 # Each looks at one room in detail; the quick suite walks through all rooms (test_every_page, test_rights).
 IN_DETAIL = frozenset(
-    "account admin_assets admin_attributes admin_groups admin_people admin_person asset_form asset_moves asset_page"
-    " asset_secret asset_trash asset_tree check_command counts dashboard delivery_page demo erase examine_people"
-    " former_paths help import_matrix_command inspect matrix_import_page presets_pages site_file_parties"
-    " log_archive log_export migrations mint_command own_password own_sessions password_links preview preview_other records revisions"
-    " search site_file_export site_file_import step_up".split()
+    (
+        "account admin_assets admin_attributes admin_groups admin_people admin_person asset_form asset_moves"
+        " asset_page asset_secret asset_trash asset_tree check_command counts dashboard delivery_page demo"
+        " embed_moments erase examine_people former_paths help import_matrix_command inspect log_archive"
+        " log_export matrix matrix_import_page migrations mint_command own_password own_sessions party_changes"
+        " password_links preset_words presets_pages preview preview_other receiver records revisions search"
+        " site_file_export site_file_import site_file_parties step_up template_check verify_snippets"
+    ).split()
 )
 
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mintmark import payload
@@ -234,6 +234,7 @@ RULES = st.recursive(
 )  # fmt: skip
 
 
+@settings(max_examples=30)
 @given(contract=VALUES)
 def test_whatever_is_given_as_a_contract_nothing_but_a_refusal_is_raised(contract):
     with contextlib.suppress(FieldError):
