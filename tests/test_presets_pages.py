@@ -361,3 +361,14 @@ def test_hostile_answers_stay_text_wherever_they_are_shown(ada):
         assert text in page.texts["code"]
         first = json.loads(fields_of(answer)["template"][0].split('"iss": ')[1].split(",\n")[0])
         assert first == text
+
+
+def test_where_a_preset_sends_the_browser_is_open_to_be_looked_over(sqlite_house):
+    make_person(sqlite_house, "ada", is_admin=True)
+    ada = sqlite_house.signed_in("ada")
+
+    sent = ada.get("/admin/assets/new?preset=zendesk-sso&ask_subdomain=acme").text
+    fetched = ada.get("/admin/assets/new?preset=plain").text
+
+    assert "<details open>\n    <summary>Seldom needed" in sent
+    assert "<details>\n    <summary>Seldom needed" in fetched
