@@ -200,6 +200,7 @@ def test_a_preset_of_another_version_is_a_warning_and_tokens_go_on(house, case):
     assert ada.get(f"/admin/assets/{asset_id}/edit").status_code == 200
     assert ada.get(f"/admin/assets/{asset_id}/revisions/1").status_code == 200
     assert eve.get(f"/admin/assets/{asset_id}").status_code == 200
+    assert eve.get("/a").status_code == 200
     assert house.run("site", "export").exit_code == 0
 
     # Editors and administrators go on as before; whoever changes the answers answers what is asked now.

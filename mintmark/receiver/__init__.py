@@ -1,7 +1,7 @@
 """A relying party to try: another origin that takes tokens of the site as real ones do, and shows what it saw.
 
-Rule: it shares nothing with the site but what every relying party has: a secret that somebody gave it, or the
-address of the public keys. It asks the site's database nothing, and never writes a token down.
+Rule: it knows of the site what every relying party knows: a secret that somebody gave it, or the address of the
+public keys. It asks the site's database nothing, and never writes a token down. The code that verifies is ours.
 
     app = make_receiver([Party("desk", "HS256", secret, by="post", name="jwt")], "https://tokens.example.org")
 """
