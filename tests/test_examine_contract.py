@@ -186,7 +186,7 @@ def test_a_preset_of_another_version_is_a_warning_and_tokens_go_on(house, case):
     fields, words = UNKNOWN[case]
     make_group(house, "desk")
     make_person(house, "ada", is_admin=True)
-    make_person(house, "eve", groups=["desk"])
+    make_person(house, "eve", groups=["desk"], first_name="Eve", last_name="E")
     asset_id = make_asset(house, "a", MATRIX, preset="plain", editors=["desk"])
     rewrite(house, **fields)
 
