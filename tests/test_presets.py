@@ -29,14 +29,9 @@ from tests.hostile import TEXTS
 from tests.party_rules import RULES, TYPES, First, at, meant
 
 PRESETS = list(all_presets().values())
-SEEDS = {"convergence", "authonomy", "comm100"}
+DOCUMENTED = {"convergence", "authonomy", "comm100"}
 NOW = 1_800_000_000
-PLACES = {
-    "url": "https://tokens.test/a",
-    "path": "a",
-    "script": "https://tokens.test/m.js",
-    "site": "https://tokens.test",
-}
+PLACES = {"url": "https://tokens.test/a", "script": "https://tokens.test/m.js"}
 BEN = {
     "id": "9b2f6a1c-3d4e-4f50-8a6b-7c8d9e0f1a2b", "username": "ben", "email": "ben@example.test", "first_name": "Ben",
     "last_name": "Bright", "display_name": None, "is_admin": False, "roles": ["agent"], "permissions": ["read"], "attributes": {},
@@ -84,7 +79,7 @@ def header_of(fields):
 def test_there_is_plain_and_the_three_seeds_and_twenty_others_each_under_a_name_of_its_own():
     slugs, names = {preset.slug for preset in PRESETS}, {preset.name.casefold() for preset in PRESETS}
 
-    assert slugs >= SEEDS | {"plain"} and len(slugs - SEEDS - {"plain"}) >= 20
+    assert slugs >= DOCUMENTED | {"plain"} and len(slugs - DOCUMENTED - {"plain"}) >= 20
     assert len(names) == len(slugs) == len(list(DATA.glob("*.toml"))) == len(PRESETS)
     assert slugs == set(RULES), "each preset has the rules of its party in tests/party_rules.py"
     assert len({preset.definition["path"] for preset in PRESETS}) == len(PRESETS)
@@ -169,7 +164,7 @@ WRONG = {
     ('example = "acme"', 'default = "a b"'): "the example or default of tenant takes",
     ("[contract]\n", "[contracts]\n"): "contracts is no field",
     ("[contract]", 'snippet = "{{ nowhere }}"\n[contract]'): "each \\[\\[ask\\]\\] has of",
-    ('key = "A secret."', 'key = "A secret."\nsnippet = "{{ nowhere }}"'): "a snippet knows path, script, site, url",
+    ('key = "A secret."', 'key = "A secret."\nsnippet = "{{ nowhere }}"'): "a snippet knows script, url",
     ('key = "A secret."', 'key = "A secret."\nsnippet = 1'): "snippet is text",
 }  # fmt: skip
 

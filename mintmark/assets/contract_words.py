@@ -7,17 +7,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from mintmark.contracts import FORMATS, Contract, kinds_of
+from mintmark.contracts import FORMATS, TYPE_WORDS, Contract, kinds_of
 from mintmark.moment import duration_in_words
 
-TYPE_WORDS = {
-    "text": "text",
-    "number": "a number",
-    "whole": "a whole number",
-    "boolean": "true or false",
-    "list": "a list",
-    "object": "an object",
-}
 _MOST = 8  # values of `one_of` that are named; the rest are counted.
 
 

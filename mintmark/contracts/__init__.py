@@ -11,12 +11,13 @@ is saved (`foreseeing`) and against the claims and header of every token before 
 from .checking import Breach, find_breach, find_header_breach, is_equal, key_breach
 from .foreseeing import certain_breaches
 from .formats import FORMATS
-from .vocabulary import MAX_CONTRACT_CHARACTERS, TYPES, Contract, kinds_of, read_contract, with_answers
+from .vocabulary import MAX_CONTRACT_CHARACTERS, TYPE_WORDS, TYPES, Contract, kinds_of, read_contract, with_answers
 
 __all__ = [
     "FORMATS",
     "MAX_CONTRACT_CHARACTERS",
     "TYPES",
+    "TYPE_WORDS",
     "Breach",
     "Contract",
     "certain_breaches",

@@ -9,17 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mintmark.contracts.formats import FORMATS
-from mintmark.contracts.vocabulary import Contract, Rule, kinds_of
+from mintmark.contracts.vocabulary import TYPE_WORDS, Contract, Rule, kinds_of
 from mintmark.tokens import SECRET_ALGORITHMS
-
-_SAID = {
-    "text": "text",
-    "number": "a number",
-    "whole": "a whole number",
-    "boolean": "true or false",
-    "list": "a list",
-    "object": "an object",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +110,7 @@ def _within(rule: Rule, value: Mapping[str, Any], place: str) -> Iterator[tuple[
 
 
 def _asked_for(rule: Rule, kinds: tuple[str, ...]) -> str:
-    return FORMATS[rule["format"]][1] if "format" in rule else " or ".join(_SAID[kind] for kind in kinds)
+    return FORMATS[rule["format"]][1] if "format" in rule else " or ".join(TYPE_WORDS[kind] for kind in kinds)
 
 
 def _about_length(rule: Rule, value: Any, place: str) -> Iterator[tuple[str, str]]:

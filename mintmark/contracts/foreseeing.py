@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mintmark.contracts.checking import breaches_of
-from mintmark.contracts.vocabulary import Contract, Rule, kinds_of
+from mintmark.contracts.vocabulary import TYPE_WORDS, Contract, Rule, kinds_of
 from mintmark.payload import NOT_FIXED, Claim, Template
 
 # What stands there in every token of ours; that of `jti` is random (tokens.make_jti).
@@ -97,8 +97,10 @@ def _about_claim(place: str, rule: Rule, claim: Claim | None) -> str:
         return f"breaks the contract: `{found[0]}` {found[1]}" if found else ""
     kinds = kinds_of(rule)
     if kinds and claim.types.isdisjoint("number" if kind == "whole" else kind for kind in kinds) and claim.types:
-        are = " or ".join(sorted(claim.types))
-        return f"breaks the contract: `{place}` is {are}, and has to be {' or '.join(kinds)}"
+        are, asked_for = (
+            " or ".join(TYPE_WORDS.get(each, each) for each in each_of) for each_of in (sorted(claim.types), kinds)
+        )
+        return f"breaks the contract: `{place}` is {are}, and has to be {asked_for}"
     return _about_members(place, rule, claim.members) if claim.members is not None else ""
 
 

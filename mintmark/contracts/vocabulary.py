@@ -20,7 +20,15 @@ from mintmark.errors import FieldError
 from mintmark.fields import read_boolean, read_choice, read_json, read_list, read_object, read_text, read_whole
 from mintmark.tokens import ALGORITHMS
 
-TYPES = ("text", "number", "whole", "boolean", "list", "object")
+TYPE_WORDS = {
+    "text": "text",
+    "number": "a number",
+    "whole": "a whole number",
+    "boolean": "true or false",
+    "list": "a list",
+    "object": "an object",
+}
+TYPES = tuple(TYPE_WORDS)
 MAX_CONTRACT_CHARACTERS, MAX_DEPTH, MAX_RULES = 8_192, 6, 100
 _MAX_SECONDS, _MAX_LENGTH = 31_536_000, 8_192
 _PARTS = ("algorithms", "headers", "claims", "lifetime", "key", "identity")

@@ -14,7 +14,7 @@ version adds has a default: assets that were made before it go on with that.
 from functools import cache
 from pathlib import Path
 
-from .filling import contract_of, fill, kept_answers, snippet_of
+from .filling import contract_of, fill, kept_answers, script_literal, snippet_of
 from .questions import KINDS, Question, read_answers
 from .reading import Preset, asked_in, read_preset
 
@@ -31,6 +31,7 @@ __all__ = [
     "kept_answers",
     "read_answers",
     "read_preset",
+    "script_literal",
     "snippet_of",
 ]
 DATA = Path(__file__).parent / "data"

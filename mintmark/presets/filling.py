@@ -59,18 +59,19 @@ def contract_of(preset: Preset, answers: Mapping[str, Any]) -> Contract:
 
 
 def snippet_of(preset: Preset, answers: Mapping[str, str], **places: str) -> str:
-    """Return the snippet for the page that fetches; `places` are `url`, `path`, `script`, `site`, as JSON literals.
+    """Return the snippet for the page that fetches; `places` are `url` and `script`, as JSON literals.
 
     A question that is newer than the answers has its default.
     """
     defaults = {question.name: question.default or "" for question in preset.questions}
     literals = {f"ask.{name}": answer for name, answer in {**defaults, **answers}.items()} | places
 
-    def literal(found: re.Match[str]) -> str:
-        text = json.dumps(literals.get(found[1], ""), ensure_ascii=False)
-        return _ENDS.sub(lambda end: f"\\u{ord(end[0]):04x}", text)
+    return re.sub(r"\{\{ ([a-z_.]+) \}\}", lambda found: script_literal(literals.get(found[1], "")), preset.snippet)
 
-    return re.sub(r"\{\{ ([a-z_.]+) \}\}", literal, preset.snippet)
+
+def script_literal(value: Any) -> str:
+    """Return a value as JavaScript may have it within a page."""
+    return _ENDS.sub(lambda end: f"\\u{ord(end[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def _template(template: str, questions: Mapping[str, Question], answers: Mapping[str, str]) -> str:

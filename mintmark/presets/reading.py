@@ -23,7 +23,7 @@ PARTIES = (
     "Sign-in",
     "Video",
 )
-PLACES = frozenset(("url", "path", "script", "site"))
+PLACES = frozenset(("url", "script"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import json
 from functools import cache
 from typing import Any, NamedTuple
 
-from mintmark.assets.contract_words import TYPE_WORDS, Line, contract_lines
-from mintmark.contracts import FORMATS, read_contract
+from mintmark.assets.contract_words import Line, contract_lines
+from mintmark.contracts import FORMATS, TYPE_WORDS, read_contract
 
 EXAMPLE: dict[str, Any] = {
     "algorithms": ["HS256"],

@@ -31,16 +31,16 @@ from mintmark.web.refusals import NoMethod, SignInNeeded
 from mintmark.web.rights import may_administer
 
 bp = Blueprint("launch", __name__)
-# class → (status, title); NotRecorded and Busy are pages of app.py, anything else is a bug.
-PAGES: dict[type[errors.MintmarkError], tuple[int, str]] = {
-    errors.NotFound: (404, "Nothing here"),
-    NoMethod: (405, "Not this way"),
-    OriginRefused: (403, "Not from there"),
-    SignInNeeded: (403, "Sign in again"),
-    errors.NotAReader: (403, "Not for you"),
-    errors.LimitReached: (429, "Too often"),
-    errors.BadParameters: (400, "This address was refused"),
-    errors.CannotIssue: (500, "You get no token"),
+# class → title; the status is that of the token endpoint. NotRecorded and Busy are pages of app.py, the rest is a bug.
+TITLES: dict[type[errors.MintmarkError], str] = {
+    errors.NotFound: "Nothing here",
+    NoMethod: "Not this way",
+    OriginRefused: "Not from there",
+    SignInNeeded: "Sign in again",
+    errors.NotAReader: "Not for you",
+    errors.LimitReached: "Too often",
+    errors.BadParameters: "This address was refused",
+    errors.CannotIssue: "You get no token",
 }
 
 
@@ -73,7 +73,7 @@ def launch(path: str) -> ResponseReturnValue:
     asking = Asking(get_mint(), path)
     try:
         return _launch(asking, path)
-    except tuple(PAGES) as error:
+    except tuple(TITLES) as error:
         return _refuse(asking, error)
     except errors.NotRecorded as error:
         refusals.tell(asking, error, 503)
@@ -133,7 +133,8 @@ def _lacks(error: errors.MintmarkError) -> str:
 
 
 def _refuse(asking: Asking, error: errors.MintmarkError) -> Response:
-    status, title = next(answer for kind, answer in PAGES.items() if isinstance(error, kind))
+    kind = next(kind for kind in TITLES if isinstance(error, kind))
+    (status, _), title = refusals.ANSWERS[kind], TITLES[kind]
     refusals.tell(asking, error, status)
     asset, reader = asking.asset, asking.reader
     edits = asset is not None and reader is not None and may_edit(asset, reader)

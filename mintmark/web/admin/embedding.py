@@ -22,14 +22,9 @@ _DOCS = Path(__file__).parents[3] / "docs"
 _PROXY_HOST, _PROXY_PATH, _PROXY_BIND = "www.example.org", "/tokens", "127.0.0.1:8000"
 
 
-def script_literal(value: Any) -> str:
-    """Return a value as JavaScript may have it within a page."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
-
-
 def embedded(definition: dict[str, Any], site: str, *, is_elsewhere: bool) -> str:
     """Return the HTML of a page that has tokens of an asset; `site` is where that page finds this site."""
-    options = [f"{name}: {script_literal(value)}," for name, value in _options(definition).items()]
+    options = [f"{name}: {presets.script_literal(value)}," for name, value in _options(definition).items()]
     if is_elsewhere:
         options.insert(0, 'credentials: "include",')
     lines = [
@@ -45,7 +40,7 @@ def embedded(definition: dict[str, Any], site: str, *, is_elsewhere: bool) -> st
         [
             f'<script src="{site}/static/mintmark.js"></script>',
             '<script type="module">',
-            f"  const tokens = mintmark({script_literal(site + '/' + definition['path'])}, {{",
+            f"  const tokens = mintmark({presets.script_literal(site + '/' + definition['path'])}, {{",
             *(f"    {line}" for line in lines),
             "  });",
             "  // At each use: it is a fresh one, also hours later.",
@@ -83,9 +78,7 @@ def preset_code(preset: presets.Preset, definition: dict[str, Any], site_url: st
         return ""
     places = {
         "url": f"{site_url}/{definition['path']}",
-        "path": definition["path"],
         "script": f"{site_url}/static/mintmark.js",
-        "site": site_url,
     }
     snippet = presets.snippet_of(preset, answers, **places).strip()
     lines = ['<script type="module">', *(f"  {line}".rstrip() for line in snippet.splitlines()), "</script>"]
