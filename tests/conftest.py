@@ -128,6 +128,14 @@ def csrf_of(answer):
 
 
 @pytest.fixture(autouse=True)
+def _one_umask():
+    """Commands that run in this process keep their files private; what the next test makes is its own affair."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch):
     for name in [name for name in os.environ if name.startswith("MINTMARK_")]:
         monkeypatch.delenv(name)

@@ -82,6 +82,7 @@ def dovecot(folder, secret, public_keys):
     """Start Dovecot in a folder whose path is short (it makes sockets there); `public_keys` is key id → PEM."""
     program = find_program("dovecot", "dovecot-core")
     find_program("imap", "dovecot-imapd")
+    os.umask(0o022)  # Keys are read by processes of another user; whatever a command left here before.
     user, group = _whose(folder)
     port = free_port()
     for name in ("run", "state", "mail", "keys/default/HS256", "keys/default/RS256"):
