@@ -45,7 +45,7 @@ CLASSES = {
 TEXTS = list(dict.fromkeys(itertools.chain.from_iterable(CLASSES.values())))
 
 
-def _together(texts, at_once=3, longest=150):
+def _together(texts, at_once=6, longest=250):
     """Put texts of different classes into one; each still stands whole in exactly one of them."""
     step = -(-len(texts) // at_once)
     groups = [texts[start::step] for start in range(step)]
