@@ -183,8 +183,8 @@ def empty_postgresql(tmp_path_factory):
 IN_DETAIL = frozenset(
     (
         "account admin_assets admin_attributes admin_groups admin_people admin_person asset_form asset_moves"
-        " asset_page asset_secret asset_trash asset_tree check_command counts dashboard delivery_page demo"
-        " embed_moments erase examine_people former_paths help import_matrix_command inspect log_archive"
+        " contract_words metrics asset_page asset_secret asset_trash asset_tree check_command counts dashboard delivery_page demo"
+        " embed_moments erase examine_people examine_contract former_paths help import_matrix_command inspect log_archive"
         " log_export matrix matrix_import_page migrations mint_command own_password own_sessions party_changes"
         " password_links preset_words presets_pages preview preview_other receiver records revisions search"
         " site_file_export site_file_import site_file_parties step_up template_check verify_snippets"

@@ -142,6 +142,7 @@ def test_writers_of_many_threads_wait_for_each_other_and_none_is_lost(house):
     assert len(house.rows("SELECT * FROM people_group")) == 20
 
 
+@pytest.mark.slow
 def test_a_locked_sqlite_file_costs_at_most_some_seconds_and_gives_no_token(sqlite_house, tmp_path):
     make_person(sqlite_house, "ben")
     make_asset(sqlite_house, "a")

@@ -223,6 +223,7 @@ def test_350_hostile_texts_in_every_field_of_every_form_are_answered(sqlite_hous
         )
 
 
+@pytest.mark.slow
 def test_no_page_shows_a_secret_a_password_hash_or_a_token(sqlite_house):
     # Given a house in which tokens were fetched,
     full = FullHouse(sqlite_house)
