@@ -334,7 +334,6 @@ def test_what_was_refused_stays_marked_until_something_is_typed_and_then_follows
     template.fill('{"name": "x", "email": "{{ user.email }}"}')
     said(form, "No problems")
     assert not refused.is_visible() and template.get_attribute("aria-invalid") is None
-    form.locator("summary").last.click()
     form.get_by_label("Lifetime in seconds").fill("120")
     form.get_by_label("Contract").fill('{"lifetime": {"longest": 60}}')
     form.get_by_label("Preset").select_option("")
