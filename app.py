@@ -2,7 +2,7 @@
 
 `flask --app app …` and the server call `create_app`. Everything is closed unless its endpoint
 stands in OPEN_ENDPOINTS. The token endpoint is open because it decides for itself, request by
-request (mintmark/web/token.py).
+request (mintmark/web/door.py).
 """
 
 import time
@@ -13,7 +13,7 @@ from typing import Any
 from flask import Flask, Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import AnonymousUserMixin, current_user
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -23,33 +23,27 @@ from mintmark.models import db, writing
 from mintmark.models.base import engine_options, is_unavailable, set_up_engine
 from mintmark.moment import duration_in_words, iso
 from mintmark.readers import display_name_of
-from mintmark.web import asking, get_mint, metrics, pages, refusals, token, wellknown
+from mintmark.web import asking, door, get_mint, metrics, pages, probes, refusals, wellknown
 from mintmark.web.csrf import FormRefused, csrf_token
-from mintmark.web.environ import REFUSED, Environ
-from mintmark.web.freshness import is_fresh
+from mintmark.web.environ import Environ
+from mintmark.web.freshness import has_no_password, is_fresh
 from mintmark.web.next_page import LAUNCH, next_page
-from mintmark.web.policy import policy
 from mintmark.web.reminders import keys_to_replace
 from mintmark.web.rights import NotAllowed, may_administer, see_right
 from mintmark.web.rooms import rooms
+from mintmark.web.threshold import FOR_NO_CACHE, headers_for_all, see_off
 from mintmark.who import make_login_manager
 
 OPEN_ENDPOINTS = frozenset({"static", "signin.form", "signin.sign_in", "signin.sign_out", "setup.setup",
-                            "setup.make_first_administrator", "password_link.form",
-                            "password_link.set_password", token.ENDPOINT, metrics.ENDPOINT,
+                            "jwt_signin.sign_in", "jwt_signin.confirm", "jwt_signin.start", "oidc.start",
+                            "oidc.callback", "setup.make_first_administrator", "password_link.form",
+                            "password_link.set_password", door.ENDPOINT, metrics.ENDPOINT, *probes.ENDPOINTS,
                             *wellknown.ENDPOINTS})  # fmt: skip
 # They do not ask who is signed in, or ask themselves.
-WITHOUT_SESSION = OPEN_ENDPOINTS & {token.ENDPOINT, metrics.ENDPOINT, "static", *wellknown.ENDPOINTS}
+WITHOUT_SESSION = OPEN_ENDPOINTS & {door.ENDPOINT, metrics.ENDPOINT, "static", *probes.ENDPOINTS, *wellknown.ENDPOINTS}
 FOR_CACHES = WITHOUT_SESSION & {"static", *wellknown.ENDPOINTS}  # The same for everybody.
 FOR_OTHER_SITES = "mintmark.js"  # The one static file that pages of other origins load.
 MAX_BODY_BYTES = 64 * 1024
-SECURITY_HEADERS = {
-    "Content-Security-Policy": policy(),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
 # class → (status, title); whatever is not in this table is a bug and answers 500.
 PAGES: dict[type[errors.MintmarkError], tuple[int, str]] = {
     FormRefused: (400, "This form was refused"),
@@ -77,15 +71,15 @@ def create_app(overrides: Mapping[str, str] | None = None, clock: Callable[[], f
         app.extensions["mintmark"] = issue.Mint(settings, db.engine, clock)
     make_login_manager(clock, settings).init_app(app)
     pages.init_app(app)
-    token.init_app(app)
     commands.init_app(app)
     _guard(app)
     app.jinja_env.globals.update(
-        csrf_token=csrf_token, rooms=rooms, is_fresh=is_fresh, may_administer=may_administer, iso=iso,
+        csrf_token=csrf_token, rooms=rooms, is_fresh=is_fresh, has_no_password=has_no_password,
+        may_administer=may_administer, iso=iso,
         duration_in_words=duration_in_words, display_name_of=display_name_of, is_insecure=settings.is_exposed,
         keys_to_replace=keys_to_replace,
     )  # fmt: skip
-    wsgi: Any = app.wsgi_app
+    wsgi: Any = door.TokenDoor(app, app.wsgi_app)
     if settings.trusted_proxies:
         wsgi = ProxyFix(wsgi, x_for=settings.trusted_proxies, x_proto=0, x_host=0, x_port=0, x_prefix=0)
     app.wsgi_app = Environ(wsgi, settings, body_limit=MAX_BODY_BYTES)  # type: ignore[method-assign]
@@ -122,17 +116,10 @@ def _let_in() -> ResponseReturnValue | None:
     """Host, body, and whether this door is open to whoever asks."""
     g.request_id = issue.make_request_id()
     mint = get_mint()
-    is_operations = request.path.startswith(metrics.PREFIX + "/")  # A monitor asks each node, by any name.
-    if not is_operations and _host_name(request.host) not in mint.settings.hosts:
-        log.say("request.refused", request=g.request_id, status=400, code="host", address=request.remote_addr)
-        return asking.empty(400)
-    if not _is_text(request.query_string):
-        log.say("request.refused", request=g.request_id, status=400, code="query", address=request.remote_addr)
-        return asking.empty(400)
-    if refused := request.environ.get(REFUSED):
-        log.say("request.refused", request=g.request_id, status=refused, path=request.path, address=request.remote_addr)
-        response = asking.empty(refused)
-        response.headers["Retry-After"] = "1"
+    if refusal := see_off(request.environ, mint.settings, g.request_id):
+        response = asking.empty(refusal.status)
+        if refusal.may_retry:
+            response.headers["Retry-After"] = "1"
         return response
     if request.environ.get("PATH_INFO", "").startswith("//"):  # Werkzeug would take the first slash off.
         return refusals.answer_routing_error(NotFound())
@@ -146,19 +133,6 @@ def _let_in() -> ResponseReturnValue | None:
     elif request.endpoint not in OPEN_ENDPOINTS:
         return _send_to_sign_in()
     return None
-
-
-def _is_text(query: bytes) -> bool:
-    try:
-        query.decode()
-    except UnicodeDecodeError:  # Nothing after this could read it; some servers pass on what is no UTF-8.
-        return False
-    return True
-
-
-def _host_name(host: str) -> str:
-    name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
-    return (name if name and port.isdecimal() else host).strip("[]").lower()
 
 
 def _touch_session(mint: issue.Mint) -> None:
@@ -182,17 +156,13 @@ def _send_off(response: Response) -> Response:
     """What every answer carries. Nothing but static files and key sets may be kept by a cache."""
     response.headers["Mintmark-Request"] = g.get("request_id", "none")
     if request.endpoint not in FOR_CACHES or response.status_code not in (200, 206, 304):
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["Vary"] = "Cookie, Authorization, Origin"
+        response.headers.update(FOR_NO_CACHE)
     elif request.endpoint == "static":
         response.headers["Cache-Control"] = "public, max-age=3600"
         if (request.view_args or {}).get("filename") == FOR_OTHER_SITES:
             response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    response.headers["Server"] = ""  # Which server it is concerns nobody (ASVS 13.4.6).
-    for name, value in SECURITY_HEADERS.items():
+    for name, value in headers_for_all(get_mint().settings).items():
         response.headers.setdefault(name, value)
-    if get_mint().settings.is_https:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000"
     return response
 
 
@@ -209,7 +179,7 @@ def _show_http_error(error: HTTPException) -> ResponseReturnValue:
 
 def _show_bug(error: Exception) -> ResponseReturnValue:
     """Anything else is a bug of ours: said in the log by its kind and place, and to the asker by its id only."""
-    if isinstance(error, DBAPIError) and is_unavailable(error):
+    if isinstance(error, SQLAlchemyError) and is_unavailable(error):
         return _show_refusal(errors.Busy("The database does not answer at this moment. Try again in a few seconds."))
     log.say_bug(error, request=g.get("request_id"))
     words = f"Something went wrong on our side. An administrator finds it under {g.get('request_id')}."

@@ -1,1 +1,1 @@
-"""`make bench`: tokens a second against bare Flask, on the same server, in one interleaved run."""
+"""`make bench`: tokens a second against bare Flask and against peers, in interleaved rounds on one machine."""

@@ -1,185 +1,106 @@
-"""Start bare Flask and Mintmark, run wrk against each in turn, and print medians and ratios.
+"""Serve bare Flask, Mintmark and its peers, put each under load in turn, round by round, and say what was seen.
 
-The sessions are of so many people that no limit is met; each token has its row committed before
-it leaves; an answer other than 200 voids the run. Only ratios of one run mean anything.
+Each token has its row committed before it leaves, the sessions are of so many people that no limit is met, and
+an answer other than 200 voids the run. Only ratios of one round mean anything. A goal that is missed is an exit of 1.
 """
 
 import argparse
-import os
-import re
-import shutil
-import socket
-import statistics
-import subprocess
+import signal
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).parent.parent
-PEOPLE = 200
-POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
-TEMPLATE = """{
-  "sub": "{{ user.username }}",
-  "email": "{{ user.email }}",
-  "given_name": "{{ user.first_name }}",
-  "family_name": "{{ user.last_name }}",
-  "groups": {{ user.groups }},
-  "admin": {{ asset.can_edit }}
-}"""
-PICK_A_COOKIE = """
-local cookies = {}
-for line in io.lines(os.getenv("COOKIES")) do table.insert(cookies, line) end
-function init(args) math.randomseed(os.time()) end
-function request()
-  return wrk.format("GET", os.getenv("ASSET"), {Cookie = cookies[math.random(#cookies)]})
-end
-"""
+from bench import contenders, load, report, results, storage, turns
+from bench.contenders import Contender
+from bench.serving import NotServing, Service
+
+_BLOCK = "make bench"
+_WARM_UP_SECONDS = 1
 
 
 def main() -> None:
-    """Print the figures of one run."""
+    """Measure, print, and with `--write` keep what was measured."""
+    arguments = _read_arguments()
+    if reason := load.find_reason_not_to() or (arguments.write and results.find_reason_not_to_write(_BLOCK)):
+        sys.exit(f"error: {reason}.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: told to stop."))  # Services end on the way out.
+    wanted, skipped = _sort_out(arguments.only)
+    for label, reason in skipped.items():
+        print(f"without {label}: {reason}", flush=True)
+    try:
+        measured = _measure(wanted, arguments.rounds, arguments.seconds)
+    except (load.Void, NotServing) as error:
+        sys.exit(f"error: the run is void: {error}")
+    found = {"machine": measured.pop("machine"), "rounds": arguments.rounds, "seconds": arguments.seconds,
+             "skipped": skipped, **measured}  # fmt: skip
+    print(report.block(found))
+    if arguments.write:
+        _write(found)
+    sys.exit(any(verdict.word == "missed" for verdict in report.verdicts(found["turns"])))
+
+
+def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
+    keys = [each.key for each in contenders.ALL]
+    parser.add_argument("--only", nargs="+", choices=keys, default=keys, metavar="NAME", help=", ".join(keys))
+    parser.add_argument("--write", action="store_true", help="write results.json, results.svg and the README's block")
     arguments = parser.parse_args()
-    if not shutil.which("wrk"):
-        sys.exit("error: wrk is needed (Debian: apt-get install wrk).")
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        doors = {"bare Flask": (stack.enter_context(_bare()), None)}
-        for name, settings in _variants(folder):
-            doors[name] = stack.enter_context(serving(folder / name.replace(" ", "-"), settings))
-        results: dict[str, list[tuple[float, float]]] = {name: [] for name in doors}
-        for _ in range(arguments.rounds):
-            for name, (port, cookies) in doors.items():
-                results[name].append(measure(port, cookies, folder, arguments.seconds))
-    _print(results)
+    if arguments.rounds < 1 or arguments.seconds < 1:
+        parser.error("rounds and seconds are at least 1")
+    if arguments.write and arguments.only != keys:
+        parser.error("--write keeps whole runs only: leave --only away")
+    return arguments
 
 
-def _variants(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    yield "SQLite FULL", {}
-    yield "SQLite NORMAL", {"SQLITE_SYNCHRONOUS": "normal"}
-    if url := _empty_postgresql():
-        yield "PostgreSQL", {"DATABASE_URL": url}
+def _sort_out(only: Sequence[str]) -> tuple[list[Contender], dict[str, str]]:
+    """Return what is measured, bare Flask always, and label → reason of what this machine has not got."""
+    asked = [each for each in contenders.ALL if each.key in only or each.key == report.BARE]
+    reasons = {each.label: contenders.find_reason_not_to(each.service) for each in asked}
+    skipped = {label: reason for label, reason in reasons.items() if reason}
+    return [each for each in asked if each.label not in skipped], skipped
 
 
-def _empty_postgresql() -> str | None:
-    import psycopg
-
-    try:
-        with psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=2) as connection:
-            connection.execute("DROP DATABASE IF EXISTS mintmark_bench WITH (FORCE)")
-            connection.execute("CREATE DATABASE mintmark_bench")
-    except psycopg.OperationalError:
-        print("PostgreSQL does not answer; measured without it")
-        return None
-    return POSTGRESQL.rpartition("/")[0] + "/mintmark_bench"
-
-
-@contextmanager
-def _bare() -> Iterator[int]:
-    port = _free_port()
-    with _running([sys.executable, "-m", "bench.bare"], {"PORT": str(port)}, port):
-        yield port
+def _measure(wanted: Sequence[Contender], rounds: int, seconds: int) -> dict[str, Any]:
+    """Return the machine and the turns of each contender. Raises Void and NotServing."""
+    taken: dict[str, list[dict[str, Any]]] = {each.key: [] for each in wanted}
+    services = list(dict.fromkeys(each.service for each in wanted))
+    with tempfile.TemporaryDirectory(prefix="mintmark-bench-") as folder:
+        machine = results.machine(*_storage(services, Path(folder)))
+        with contenders.serving_all(services, Path(folder)) as served:
+            _ask_all(wanted, served)
+            for each in wanted:
+                turns.take(served[each.service], each.path, _WARM_UP_SECONDS)
+            for number in range(rounds):
+                for each in wanted if number % 2 == 0 else reversed(wanted):  # Nobody always comes after the same.
+                    taken[each.key].append(turns.take(served[each.service], each.path, seconds)._asdict())
+                print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+            _ask_all(wanted, served)
+    return {"machine": machine, "turns": taken}
 
 
-@contextmanager
-def serving(
-    folder: Path, settings: dict[str, str], add: Callable[[dict[str, str]], None] | None = None
-) -> Iterator[tuple[int, Path]]:
-    """Serve a filled site, with what `add` puts into it; yield its port and the file of its people's cookies."""
-    port = _free_port()
-    overrides = {"INSTANCE": str(folder), "BIND": f"127.0.0.1:{port}", "LIMIT_TOKENS": "999999 per minute", **settings}
-    cookies = folder.with_suffix(".cookies")
-    cookies.write_text("\n".join(_fill(overrides)))
-    if add:
-        add(overrides)
-    environ = {"MINTMARK_" + name: value for name, value in overrides.items()}
-    with _running([sys.executable, "-m", "mintmark.serve"], environ, port):
-        yield port, cookies
+def _storage(services: Sequence[str], folder: Path) -> list[str]:
+    """Return what the databases of these services write on. Raises Void."""
+    found = [storage.of_sqlite(folder)] if {*services} - {"bare", "postgresql"} else []
+    return [*found, storage.of_postgresql()] if "postgresql" in services else found
 
 
-def _fill(overrides: dict[str, str]) -> list[str]:
-    """Make a site with people who are signed in and one asset; return their cookies."""
-    from app import create_app
-    from mintmark import groups, people, sessions
-    from mintmark.assets import save
-    from mintmark.assets.definition import read_definition
-    from mintmark.assets.secrets import read_secret
-    from mintmark.database import bring_up_to_date
-    from mintmark.log import Occasion
-    from mintmark.models import writing
-
-    app, now = create_app(overrides), time.time()
-    mint, cookies = app.extensions["mintmark"], []
-    signer = app.session_interface.get_signing_serializer(app)
-    with app.app_context():
-        bring_up_to_date(mint.settings)
-        with writing():
-            staff = groups.make("staff", by=Occasion(now, "bench"))
-            for number in range(PEOPLE):
-                values = {"username": f"person{number}", "email": f"p{number}@example.test", "first_name": "Ann",
-                          "last_name": f"O'Brien {number}", "groups": [staff.id]}  # fmt: skip
-                person = people.make(values, by=Occasion(now, "bench"))
-                session = sessions.begin(person, now=now, address=None, device="bench")
-                cookies.append("mintmark=" + signer.dumps({"_user_id": session.id}))
-            entered = {"path": "a", "name": "a", "template": TEMPLATE, "readers": ["staff"]}
-            definition = read_definition(entered, group_ids=groups.ids_by_key(), attributes={}, keys={})
-            secret = read_secret("a-secret-for-the-benchmark-0123456789", "text", algorithm="HS256")
-            save.create(definition, secret, sealer=mint.settings.sealer, by=Occasion(now, "bench"))
-    return cookies
+def _ask_all(wanted: Sequence[Contender], served: Mapping[str, Service]) -> None:
+    for each in wanted:
+        service = served[each.service]
+        load.ask_all(service.port, each.path, service.cookies, each.answer)
 
 
-@contextmanager
-def _running(command: list[str], environ: dict[str, str], port: int) -> Iterator[None]:
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environ}, stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(400):
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def measure(port: int, cookies: Path | None, folder: Path, seconds: int, path: str = "/a") -> tuple[float, float]:
-    """Return requests a second and the 99th percentile in milliseconds."""
-    command = ["wrk", "-t1", "-c16", f"-d{seconds}", "--latency", f"http://127.0.0.1:{port}{path}"]
-    environ = {**os.environ, "ASSET": path}
-    if cookies:
-        (folder / "pick.lua").write_text(PICK_A_COOKIE)
-        command[1:1] = ["-s", str(folder / "pick.lua")]
-        environ["COOKIES"] = str(cookies)
-    printed = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in printed or "Socket errors" in printed:
-        sys.exit(f"error: the run is void, not every answer was 200:\n{printed}")
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", printed)
-    slowest = re.search(r"99%\s+([\d.]+)(us|ms|s)", printed)
-    assert rate and slowest
-    return float(rate[1]), float(slowest[1]) * {"us": 0.001, "ms": 1, "s": 1000}[slowest[2]]
-
-
-def _print(results: dict[str, list[tuple[float, float]]]) -> None:
-    bare = [rate for rate, _ in results["bare Flask"]]
-    print(f"{'':16}{'per second':>12}{'p99 ms':>9}   ratio to bare Flask (min, median, max of the rounds)")
-    for name, rounds in results.items():
-        rates = [rate for rate, _ in rounds]
-        ratios = [rate / other for rate, other in zip(rates, bare, strict=True)]
-        shown = f"{min(ratios):.2f}  {statistics.median(ratios):.2f}  {max(ratios):.2f}"
-        print(f"{name:16}{statistics.median(rates):12.0f}{statistics.median(p99 for _, p99 in rounds):9.1f}   {shown}")
+def _write(found: dict[str, Any]) -> None:
+    results.write(results.RESULTS, found)
+    results.RESULTS.with_suffix(".svg").write_text(report.drawing(found["turns"]))
+    results.README.write_text(results.put_block(results.README.read_text(), _BLOCK, report.readme_block(found)))
+    text = results.FRONT_README.read_text()
+    if results.has_block(text, "speed"):
+        results.FRONT_README.write_text(results.put_block(text, "speed", report.short_table(found["turns"])))
 
 
 if __name__ == "__main__":

@@ -5,14 +5,14 @@ as it can. Only the ratios of one run mean anything; one that misses its goal en
 """
 
 import argparse
-import shutil
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from bench.__main__ import TEMPLATE, measure, serving
+from bench import load, site, storage
+from bench.load import Load
+from bench.serving import NotServing
 
 # name → (algorithm, bits of an RSA key, at least so much of HS256)
 CASES: dict[str, tuple[str, int, float]] = {
@@ -31,62 +31,45 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seconds", type=int, default=4)
     arguments = parser.parse_args()
-    if not shutil.which("wrk"):
-        sys.exit("error: wrk is needed (Debian: apt-get install wrk).")
-    results: dict[str, list[tuple[float, float]]] = {name: [] for name in CASES}
-    with tempfile.TemporaryDirectory() as folder:
-        site = serving(Path(folder) / "site", {"SQLITE_SYNCHRONOUS": "normal"}, _add_assets)
-        with site as (port, cookies):
+    if reason := load.find_reason_not_to():
+        sys.exit(f"error: {reason}.")
+    try:
+        sys.exit(_print(_measure(arguments.rounds, arguments.seconds)))
+    except (load.Void, NotServing) as error:
+        sys.exit(f"error: the run is void: {error}")
+
+
+def _measure(rounds: int, seconds: int) -> dict[str, list[Load]]:
+    """Return what each case did, round by round. Raises Void and NotServing."""
+    results: dict[str, list[Load]] = {name: [] for name in CASES}
+    wanted = {_path(name): (algorithm, bits) for name, (algorithm, bits, _) in CASES.items()}
+    with tempfile.TemporaryDirectory(prefix="mintmark-bench-") as folder:
+        storage.of_sqlite(Path(folder))
+        settings = {"SQLITE_SYNCHRONOUS": "normal"}
+        with site.serving(Path(folder) / "site", settings, lambda given: site.add_assets(given, wanted)) as service:
             for name in CASES:  # The first requests prepare the asset in each worker.
-                measure(port, cookies, Path(folder), 1, _path(name))
-            for _ in range(arguments.rounds):
+                load.press(service.port, _path(name), service.cookies, 1)
+            for _ in range(rounds):
                 for name in CASES:
-                    results[name].append(measure(port, cookies, Path(folder), arguments.seconds, _path(name)))
-    sys.exit(_print(results))
+                    results[name].append(load.press(service.port, _path(name), service.cookies, seconds))
+    return results
 
 
 def _path(name: str) -> str:
     return "/" + name.lower().replace(", ", "-").replace(" ", "-")
 
 
-def _add_assets(overrides: dict[str, str]) -> None:
-    """Make an asset for each case, which differ by what they sign with only."""
-    from app import create_app
-    from mintmark import groups, keypairs
-    from mintmark.assets import save
-    from mintmark.assets.definition import read_definition
-    from mintmark.assets.secrets import read_secret
-    from mintmark.keys import making, rings
-    from mintmark.log import Occasion
-    from mintmark.models import writing
-
-    app = create_app(overrides)
-    sealer, by = app.extensions["mintmark"].settings.sealer, Occasion(time.time(), "bench")
-    with app.app_context(), writing():
-        for name, (algorithm, bits, _) in CASES.items():
-            entered = {"path": _path(name), "name": name, "template": TEMPLATE, "readers": ["staff"]}
-            secret = None
-            if algorithm == "HS256":
-                secret = read_secret("a-secret-for-the-benchmark-0123456789", "text", algorithm=algorithm)
-            else:
-                pair = keypairs.generate(algorithm, bits=bits or keypairs.USUAL_RSA_BITS)
-                entered["signing_key"] = making.make(pair, None, sealer=sealer, by=by).key_id
-            keys = rings.choices()
-            definition = read_definition(entered, group_ids=groups.ids_by_key(), attributes={}, keys=keys)
-            save.create(definition, secret, sealer=sealer, by=by)
-
-
-def _print(results: dict[str, list[tuple[float, float]]]) -> bool:
+def _print(results: dict[str, list[Load]]) -> bool:
     """Print the table; return whether a goal was missed."""
-    base = [rate for rate, _ in results["HS256"]]
+    base = [seen.rate for seen in results["HS256"]]
     print(f"{'':18}{'per second':>12}{'p99 ms':>9}   ratio to HS256 (min, median, max of the rounds)")
     is_missed = False
     for name, rounds in results.items():
-        ratios = [rate / other for (rate, _), other in zip(rounds, base, strict=True)]
+        ratios = [seen.rate / other for seen, other in zip(rounds, base, strict=True)]
         shown = f"{min(ratios):.2f}  {statistics.median(ratios):.2f}  {max(ratios):.2f}"
         is_low = statistics.median(ratios) < CASES[name][2]
         is_missed |= is_low
-        rate, p99 = (statistics.median(values) for values in zip(*rounds, strict=True))
+        rate, p99 = (statistics.median(getattr(seen, field) for seen in rounds) for field in ("rate", "p99"))
         print(f"{name:18}{rate:12.0f}{p99:9.1f}   {shown}{'  below its goal' if is_low else ''}")
     return is_missed
 

@@ -1,19 +1,23 @@
 """A grown site: 100,000 assets, 1,000,000 people, 5,000,000 log rows, written straight into the tables.
 
 Made by bulk statements, for the acts of the site would take hours; the rows are what the acts
-write. Everything but the key pairs is computed from its number, so that every run has the same site.
+write, and counted. The largest tables are made by the database itself (bench/grown_rows.py), the others
+here. Everything but the key pairs is computed from its number, so that every run has the same site.
 One asset in a hundred signs with a key; RINGS rings share these among them, each rotated once.
 """
 
 import itertools
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
-from sqlalchemy import insert, text
+from sqlalchemy import Connection, insert, text
 from sqlalchemy.schema import CreateIndex
 
+from bench import grown_rows
+from bench.grown_rows import DAYS, KEYED, RINGS
 from mintmark import keypairs
 from mintmark.keys.life import needed_until
 from mintmark.models import (
@@ -31,16 +35,9 @@ from mintmark.models import (
     SigningKey,
     db,
 )
-from mintmark.search import ASSET, PERSON, words_of
 
 ASSETS, PEOPLE, LOG_ROWS, GROUPS = 100_000, 1_000_000, 5_000_000, 2_000
-RINGS = ("RS256", "ES256", "ES384", "EdDSA", "PS256")
-DAYS = 60
 _CHUNK = 20_000
-_FIRST = (
-    "Ada Ben Chloé Dmitri Elif Farid Grace Hugo Ines Jonas Keiko Luka Mia Noor Olga Pia Quinn Rosa Søren Tomás".split()
-)
-_LAST = "Okri O'Brien Müller García Nowak Rossi Kim Silva Haddad Jensen Novak Sato Weber Costa Ali Byrne".split()
 _DEPARTMENT = {
     "name": "department",
     "label": "Department",
@@ -74,7 +71,7 @@ def asset_path(number: int) -> str:
 
 def ring_of(number: int) -> int | None:
     """Return the number of the ring with which an asset signs; most have a secret."""
-    return number // 100 % len(RINGS) if number % 100 == 50 else None
+    return number // 100 % len(RINGS) if number % 100 == KEYED else None
 
 
 def key_id(ring: int, *, is_first: bool) -> str:
@@ -89,70 +86,83 @@ def username(number: int) -> str:
 
 def fill(*, now: float, share: float = 1.0, sealer: Any) -> None:
     """Fill the empty tables; `share` of the full size."""
-    is_sqlite = db.engine.dialect.name == "sqlite"
     people, assets, rows = (max(100, int(count * share)) for count in (PEOPLE, ASSETS, LOG_ROWS))
     groups = max(20, int(GROUPS * share))
     with db.engine.connect() as connection:
-        if not is_sqlite:
-            connection.execute(text("SET statement_timeout = 0"))
-            connection.commit()
+        maker = grown_rows.Maker(connection, people=people, assets=assets, groups=groups, rows=rows, now=now)
+        write = partial(_write, connection)
+        steps: list[tuple[str, Callable[[], None]]] = [
+            ("attributes", lambda: write(Attribute, [_DEPARTMENT])),
+            ("groups", lambda: write(Group, _groups(groups, now))),
+            ("people", maker.make_people),
+            ("memberships", maker.make_memberships),
+            ("search words", maker.make_words),
+            ("key rings", lambda: write(KeyRing, _rings(now))),
+            ("signing keys", lambda: write(SigningKey, _keys(now, sealer))),
+            ("assets", lambda: write(Asset, _assets(assets, now))),
+            ("secrets", lambda: write(Secret, _secrets(assets, now, sealer))),
+            ("revisions", lambda: write(Revision, _revisions(assets, groups, now))),
+            ("access", lambda: write(Access, _access(assets, groups))),
+            ("log", maker.make_log),
+            ("counts", maker.make_counts),
+        ]
+        _loosen(connection)
         dropped = _drop_indexes(connection)
-        connection.commit()
-        for table, values in (
-            (Attribute, [_DEPARTMENT]),
-            (Group, _groups(groups, now)),
-            (Person, _people(people, now)),
-            (Membership, _memberships(people, groups)),
-            (SearchWord, _words(people, assets)),
-            (KeyRing, _rings(now)),
-            (SigningKey, _keys(now, sealer)),
-            (Asset, _assets(assets, now)),
-            (Secret, _secrets(assets, now, sealer)),
-            (Revision, _revisions(assets, groups, now)),
-            (Access, _access(assets, groups)),
-            (LogRow, _log(rows, people, assets, now)),
-        ):  # fmt: skip
+        for name, step in [
+            *steps,
+            ("indexes", lambda: _run(connection, dropped)),
+            ("statistics", lambda: _analyze(connection)),
+        ]:
             started = time.monotonic()
-            _write(connection, table, values, is_sqlite)
-            print(f"  {table.__tablename__}: {time.monotonic() - started:.0f} s", flush=True)
-        for statement in dropped:
-            connection.execute(text(statement))
-        connection.commit()
-        connection.execute(text("ANALYZE"))
-        connection.commit()
-    if not is_sqlite:
-        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("SET statement_timeout = 0"))
-            connection.execute(text("VACUUM"))  # As PostgreSQL does by itself some time after.
+            step()
+            connection.commit()
+            print(f"  {name}: {time.monotonic() - started:.0f} s", flush=True)
 
 
-def _drop_indexes(connection: Any) -> list[str]:
-    """Take away, while their rows come, the indexes of the largest tables, and return what makes them again."""
-    statements = []
-    for index in [*LogRow.__table__.indexes, *SearchWord.__table__.indexes]:
-        statements.append(str(CreateIndex(index).compile(dialect=connection.dialect)))
-        connection.execute(text(f"DROP INDEX {index.name}"))
-    return statements
-
-
-def _write(connection: Any, model: Any, rows: Iterable[dict[str, Any]], is_sqlite: bool) -> None:
-    table, chunk = model.__table__, []
-    if not is_sqlite:
-        _copy(connection, table, rows)
-        connection.commit()
+def _loosen(connection: Connection) -> None:
+    """Let this connection take its time; what is half made after a crash is made again from the beginning."""
+    if connection.dialect.name == "sqlite":
+        for pragma in ("synchronous=OFF", "secure_delete=OFF", "cache_size=-500000", "temp_store=MEMORY"):
+            connection.connection.cursor().execute(f"PRAGMA {pragma}")
         return
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == _CHUNK:
-            connection.execute(insert(table), chunk)
-            chunk = []
-    if chunk:
-        connection.execute(insert(table), chunk)
+    _run(connection, ["SET statement_timeout = 0", "SET maintenance_work_mem = '512MB'", "SET work_mem = '256MB'"])
     connection.commit()
 
 
-def _copy(connection: Any, table: Any, rows: Iterable[dict[str, Any]]) -> None:
-    iterator = iter(rows)
+def _analyze(connection: Connection) -> None:
+    """Do what PostgreSQL does by itself some time after."""
+    if connection.dialect.name == "sqlite":
+        return _run(connection, ["ANALYZE"])
+    connection.commit()
+    with connection.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as alone:
+        _run(alone, ["SET statement_timeout = 0", "VACUUM ANALYZE"])
+
+
+def _run(connection: Connection, statements: Iterable[str]) -> None:
+    for statement in statements:
+        connection.execute(text(statement))
+
+
+def _drop_indexes(connection: Connection) -> list[str]:
+    """Take away, while their rows come, the indexes of the largest tables, and return what makes them again."""
+    statements = []
+    for table in (LogRow, SearchWord, Membership, Person):
+        for index in table.__table__.indexes:
+            statements.append(str(CreateIndex(index).compile(dialect=connection.dialect)))
+            connection.execute(text(f"DROP INDEX {index.name}"))
+    connection.commit()
+    return statements
+
+
+def _write(connection: Connection, model: Any, rows: Iterable[dict[str, Any]]) -> None:
+    table, iterator = model.__table__, iter(rows)
+    if connection.dialect.name != "sqlite":
+        return _copy(connection, table, iterator)
+    while chunk := list(itertools.islice(iterator, _CHUNK)):
+        connection.execute(insert(table), chunk)
+
+
+def _copy(connection: Connection, table: Any, iterator: Iterator[dict[str, Any]]) -> None:
     first = next(iterator, None)
     if first is None:
         return
@@ -174,56 +184,6 @@ def _groups(count: int, now: float) -> Iterator[dict[str, Any]]:
             "name_key": f"group {number:05}",
             "created_at": int(now),
         }
-
-
-def _names(number: int) -> tuple[str, str]:
-    return _FIRST[number * 7 % len(_FIRST)], f"{_LAST[number * 11 % len(_LAST)]}{number % 997}"
-
-
-def _people(count: int, now: float) -> Iterator[dict[str, Any]]:
-    for number in range(count):
-        first, last = _names(number)
-        yield {
-            "id": person_id(number),
-            "username": username(number),
-            "username_key": username(number),
-            "email": f"{first.lower()}.{number}@example.test",
-            "first_name": first,
-            "last_name": last,
-            "display_name": None,
-            "is_admin": number % 100_000 == 0,
-            "live": number % 50 != 1,
-            "roles": ["user"],
-            "permissions": [],
-            "attributes": {"department": f"dept {number % 50}"},
-            "password_hash": None,
-            "created_at": int(now) - number % 10_000_000,
-            "erased_at": None,
-        }
-
-
-def _memberships(people: int, groups: int) -> Iterator[dict[str, Any]]:
-    """Most are in the first group, one in a hundred in the second, each in one of the others."""
-    for number in range(people):
-        wanted = {2 + number % (groups - 2)}
-        wanted |= {0} if number % 10 < 6 else set()
-        wanted |= {1} if number % 100 == 0 else set()
-        for group in wanted:
-            yield {"person_id": person_id(number), "group_id": scatter(group, 3)}
-
-
-def _words(people: int, assets: int) -> Iterator[dict[str, Any]]:
-    def rows() -> Iterator[tuple[str, str, str, str]]:
-        for number in range(people):
-            first, last = _names(number)
-            for word in words_of([username(number), f"{first.lower()}.{number}@example.test", first, last]):
-                yield PERSON, word, username(number), person_id(number)
-        for number in range(assets):
-            for word in words_of([asset_path(number), f"Asset {number}"]):
-                yield ASSET, word, asset_path(number), asset_id(number)
-
-    for kind, word, label, entry in sorted(rows()):
-        yield {"kind": kind, "word": word, "label": label, "entry_id": entry}
 
 
 def _rings(now: float) -> Iterator[dict[str, Any]]:
@@ -321,28 +281,3 @@ def _access(count: int, groups: int) -> Iterator[dict[str, Any]]:
         for kind, group_ids in (("reader", readers), ("editor", definition["editors"])):
             for group_id in group_ids:
                 yield {"asset_id": asset_id(number), "group_id": group_id, "kind": kind}
-
-
-def _log(count: int, people: int, assets: int, now: float) -> Iterator[dict[str, Any]]:
-    """A few assets are asked for most of the time; one row in forty is no token."""
-    step = DAYS * 86_400_000 // count
-    start = int(now * 1000) - DAYS * 86_400_000
-    nothing = dict.fromkeys("issuer request jti kid sub code detail".split())
-    for number in range(count):
-        who = number * 7_919 % people
-        asset = (number * 31 % 50) if number % 2 else number * 104_729 % assets
-        event, outcome, code = "token.issued", "done", None
-        if number % 40 == 0:
-            event, outcome, code = [
-                ("token.refused", "refused", "not_a_reader"), ("token.failed", "failed", "template_failed"),
-                ("person.signed_in", "done", None), ("asset.revised", "done", None),
-            ][number // 40 % 4]  # fmt: skip
-        ring = ring_of(asset) if event == "token.issued" else None
-        yield {
-            **nothing, "at": start + number * step, "event": event, "outcome": outcome, "actor": person_id(who),
-            "address": f"10.{who % 200}.{number % 250}.7", "person": person_id(who),
-            "asset": None if event == "person.signed_in" else asset_id(asset), "revision": 1,
-            "request": f"{number:016x}", "jti": f"{number:022x}" if event == "token.issued" else None,
-            "kid": None if ring is None else key_id(ring, is_first=number < count // 2),
-            "sub": username(who), "code": code, "detail": f'{{"path":"{asset_path(asset)}"}}',
-        }  # fmt: skip

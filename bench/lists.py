@@ -8,22 +8,36 @@ import argparse
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import psycopg
 from sqlalchemy import event
 
-from bench import grown
-from bench.__main__ import POSTGRESQL
+from bench import grown, grown_site
+from bench.grown_site import DATABASES, FOLDER, GrownSite
 
 LIMIT_MS = 50
-SEALING_KEY = "bench:" + "A" * 43 + "="
+
+
+class Page(NamedTuple):
+    """One page: milliseconds of server time, those of them in which our process worked, and how many statements."""
+
+    name: str
+    median: float
+    worst: float
+    cpu: float
+    statements: int
+
+    @property
+    def is_slow(self) -> bool:
+        """Tell whether it takes longer than it may."""
+        return self.median > LIMIT_MS
 
 
 def pages() -> dict[str, str]:
     """Return name → address of what is measured."""
-    asset, person = grown.asset_id(49), grown.person_id(15_838)
+    asset, person = grown.asset_id(49), grown.person_id(5_838)
     return {
         "home": "/",
         "home, far on": f"/?after={grown.asset_path(70_000)}",
@@ -65,11 +79,13 @@ def pages() -> dict[str, str]:
         "log, an unknown key id": "/admin/log?kid=nobody",
         "log, far back": "/admin/log?before=1000000",
         "log, one asset": f"/admin/log?asset={grown.asset_path(49)}",
-        "log, one person": f"/admin/log?person={grown.username(15_838)}",
+        "log, one person": f"/admin/log?person={grown.username(5_838)}",
         "log, failures": "/admin/log?event=token.failed",
         "log, refused": "/admin/log?outcome=refused",
         "log, one answer": f"/admin/log?request={40:016x}&event=token.failed",
         "log, one address": "/admin/log?address=10.7.7.7",
+        "log, an old day": f"/admin/log?since={_day(40)}&until={_day(40)}",
+        "log, one person on an old day": f"/admin/log?person={grown.username(5_838)}&until={_day(40)}",
         "log, one asset's failures": f"/admin/log?asset={grown.asset_path(49)}&event=token.failed",
         "dashboard": "/admin",
         "dashboard, month": "/admin?span=month",
@@ -78,65 +94,40 @@ def pages() -> dict[str, str]:
     }
 
 
+def _day(ago: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(time.time() - ago * 86_400))
+
+
 def main() -> None:
     """Print one line for each page and database; exit 1 where one takes longer than it may."""
     parser = argparse.ArgumentParser(prog="python -m bench.lists", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("/tmp/mintmark-grown"))
+    parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", default="")
-    parser.add_argument("--counting", type=int, default=1_800, help="seconds to count the log's tokens, at most")
-    parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
-    arguments = parser.parse_args()
-    is_slow = False
-    for name in ("sqlite", "postgresql"):
-        if arguments.database in (name, "both"):
-            is_slow |= _measure(name, arguments)
-    sys.exit(is_slow)
-
-
-def _measure(name: str, arguments: argparse.Namespace) -> bool:
-    app = _grown_site(name, arguments)
-    client = _administrator(app)
-    print(f"{name:40}{'median ms':>10}{'worst':>8}{'statements':>12}")
+    parser.add_argument("--database", choices=(*DATABASES, "both"), default="both")
+    given = parser.parse_args()
     slow = []
-    for page, address in pages().items():
-        if arguments.only not in page:
-            continue
-        times, statements = _ask(app, client, address, arguments.rounds)
-        median = statistics.median(times)
-        slow += [page] if median > LIMIT_MS else []
-        print(
-            f"{page:40}{median:10.1f}{max(times):8.1f}{statements:12}{'  slow' if median > LIMIT_MS else ''}",
-            flush=True,
-        )
-    return bool(slow)
+    for database in DATABASES:
+        if given.database in (database, "both"):
+            print(f"{database:40}{'median ms':>10}{'worst':>8}{'CPU':>8}{'statements':>12}")
+            site = grown_site.ready(database, given.folder, given.share)
+            for page in measure(site, given.rounds, given.only):
+                mark = "  slow" if page.is_slow else ""
+                figures = f"{page.median:10.1f}{page.worst:8.1f}{page.cpu:8.1f}{page.statements:12}"
+                print(f"{page.name:40}{figures}{mark}", flush=True)
+                slow += [page] if page.is_slow else []
+    sys.exit(bool(slow))
 
 
-def _grown_site(name: str, arguments: argparse.Namespace) -> Any:
-    from app import create_app
-    from mintmark import counts
-    from mintmark.database import bring_up_to_date, has_site
-    from mintmark.models import db
-
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    overrides = {"INSTANCE": str(arguments.folder / name), "SEALING_KEY": SEALING_KEY}
-    if name == "postgresql":
-        with psycopg.connect(POSTGRESQL, autocommit=True) as connection:
-            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'mintmark_grown'").fetchone():
-                connection.execute("CREATE DATABASE mintmark_grown")
-        overrides["DATABASE_URL"] = POSTGRESQL.rpartition("/")[0] + "/mintmark_grown"
-    app = create_app(overrides)
-    mint = app.extensions["mintmark"]
-    with app.app_context():
-        is_new = not has_site()
-        bring_up_to_date(mint.settings)
-        if is_new:
-            grown.fill(now=time.time(), share=arguments.share, sealer=mint.settings.sealer)
-        deadline = time.monotonic() + arguments.counting
-        while time.monotonic() < deadline and counts.catch_up(db.engine, now=time.time()):
-            pass
-    return app
+def measure(site: GrownSite, rounds: int, only: str = "") -> Iterator[Page]:
+    """Ask for each page once, and then so many times."""
+    app = site.build()
+    client = _administrator(app)
+    for name, address in pages().items():
+        if only in name:
+            times, worked, statements = _ask(app, client, address, rounds)
+            yield Page(name, statistics.median(times), max(times), statistics.median(worked), statements)
 
 
 def _administrator(app: Any) -> Any:
@@ -154,8 +145,8 @@ def _administrator(app: Any) -> Any:
     return client
 
 
-def _ask(app: Any, client: Any, address: str, rounds: int) -> tuple[list[float], int]:
-    """Return milliseconds of each answer but the first, and how many statements one takes."""
+def _ask(app: Any, client: Any, address: str, rounds: int) -> tuple[list[float], list[float], int]:
+    """Return milliseconds of each answer but the first, those of our own work, and how many statements one takes."""
     from mintmark.models import db
 
     counted: list[str] = []
@@ -166,18 +157,21 @@ def _ask(app: Any, client: Any, address: str, rounds: int) -> tuple[list[float],
         counted.append(str(arguments[2]))
 
     event.listen(engine, "before_cursor_execute", count)
-    times = []
+    times: list[float] = []
+    worked: list[float] = []
     for number in range(rounds + 1):
         counted.clear()
-        started = time.perf_counter()
+        started, began = time.perf_counter(), time.process_time()
         answer = client.get(address)
         length = len(answer.data)
         times.append((time.perf_counter() - started) * 1000)
+        worked.append((time.process_time() - began) * 1000)
         assert answer.status_code == 200 and length > 100, (address, answer.status)
         if number == 0:
             times.clear()
+            worked.clear()
     event.remove(engine, "before_cursor_execute", count)
-    return times, len(counted)
+    return times, worked, len(counted)
 
 
 if __name__ == "__main__":

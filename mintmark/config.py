@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,8 +23,9 @@ from mintmark.addresses import (
     read_redis_url,
     split_bind,
 )
-from mintmark.errors import ConfigurationError
+from mintmark.errors import ConfigurationError, FieldError
 from mintmark.instance import make_sealer, private_folder
+from mintmark.listed_origins import read_origins
 from mintmark.sealing import Sealer
 
 PREFIX = "MINTMARK_"
@@ -58,6 +60,8 @@ class Settings:
     metrics_token: str | None = field(default=None, repr=False)
     sqlite_synchronous: str = "full"
     cross_site: bool = False
+    fetch_also: frozenset[str] = frozenset()
+    keep_refused: bool = False
 
     @property
     def is_https(self) -> bool:
@@ -75,7 +79,7 @@ class Settings:
         """Return the path of the base URL, without a slash at the end: "" or "/tokens"."""
         return urlsplit(self.base_url).path if self.base_url else ""
 
-    @property
+    @cached_property
     def hosts(self) -> frozenset[str]:
         """Return the host names, without port, under which the site answers."""
         if self.base_url:
@@ -123,6 +127,16 @@ def _metrics_token(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._~+/-]{20,200}=*", value, re.ASCII):  # RFC 6750 §2.1
         raise ValueError("takes 20 to 200 letters, digits and . _ ~ + / -")
     return value
+
+
+def _fetch_also(value: str) -> frozenset[str]:
+    named = [each.strip() for each in value.split(",") if each.strip()]
+    https = [each.replace("http://", "https://", 1) for each in named]  # Plain http is what this setting may allow.
+    try:
+        read_origins(https, "FETCH_ALSO", most=50)
+    except FieldError as error:
+        raise ValueError(f"takes origins, separated by commas; one {error}") from None
+    return frozenset(named)
 
 
 def _synchronous(value: str) -> str:
@@ -176,6 +190,16 @@ SETTINGS: dict[str, tuple[Callable[[str], Any], str, str]] = {
         "`normal` is faster; a power cut may then lose the last log rows",
     ),
     "CROSS_SITE": (_switch, "`0`", "`1`: session cookie with `SameSite=None`, https only"),
+    "FETCH_ALSO": (
+        _fetch_also,
+        "none",
+        "origins, separated by commas, that may be fetched from although they are private or not https",
+    ),
+    "KEEP_REFUSED": (
+        _switch,
+        "`0`",
+        "`1`: the claims of refused sign-ins by token, without the signature, are kept for a day",
+    ),
 }
 
 

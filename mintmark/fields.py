@@ -21,6 +21,8 @@ ATTRIBUTE_TYPES = ("text", "number", "boolean", "list")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 # Unicode letters that show as nothing: Hangul fillers, Braille blank, combining grapheme joiner.
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")
+# These show as nothing and are letters' marks to Unicode, not formats: Khmer inherent vowels, variation selectors.
+_SELECTORS = re.compile("[\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 # Controls, and what turns the direction of a line, breaks or hides it; joiners of emoji stay as they are.
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]")
 
@@ -50,10 +52,23 @@ def read_identifier(value: Any, field: str) -> str:
         raise FieldError("has white space at its beginning or end", field)
     if text != unicodedata.normalize("NFC", text):
         raise FieldError("is not in Unicode normal form C; type it again on an ordinary keyboard", field)
+    if unseen := find_unseen(text):
+        raise FieldError(f"holds a control or invisible character (U+{ord(unseen):04X})", field)
+    return text
+
+
+def find_unseen(text: str) -> str | None:
+    """Return the first character that is a control, shows as nothing, or is white space other than a space."""
     for character in text:
         if character in _BLANK or (unicodedata.category(character)[0] in "CZ" and character != " "):
-            raise FieldError(f"holds a control or invisible character (U+{ord(character):04X})", field)
-    return text
+            return character
+    return None
+
+
+def find_hidden(text: str) -> str | None:
+    """Return the first character by which one text could pass for another: unseen, or a mark that shows nothing."""
+    found = _SELECTORS.search(text)
+    return found[0] if found else find_unseen(text)
 
 
 def identifier_key(text: str) -> str:

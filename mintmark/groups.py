@@ -1,7 +1,7 @@
 """Groups: found by name without regard to case, made, renamed, taken away, and who is in them.
 
 Rule: a group that an asset names, be it in the trash, stays; so its readers are never fewer or
-other people than its page says.
+other people than its page says. So does one into which a trusted issuer or OpenID provider puts people.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from mintmark import log
 from mintmark.errors import FieldError, NotFound
 from mintmark.fields import identifier_key
 from mintmark.log import Occasion
-from mintmark.models import Access, Asset, Group, Membership, Person, db
+from mintmark.models import Access, Asset, Group, Membership, OpenIDProvider, Person, TrustedIssuer, db
 from mintmark.models.base import find_by_id, new_id
 
 _NAMED = 5  # assets that a refusal names; of more it says so.
@@ -134,13 +134,33 @@ def _note_membership(person_id: str, moved: dict[str, list[str]], by: Occasion) 
 
 
 def see_is_unnamed(group: Group) -> None:
-    """Raises FieldError where an asset, be it in the trash, names the group in its present revision."""
+    """Raises FieldError where an asset, be it in the trash, names the group in its present revision, or where a
+    trusted issuer or OpenID provider puts people into it."""
     statement = select(Asset.path, Asset.trashed_at).distinct().join(Access, Access.asset_id == Asset.id)
     rows = db.session.execute(statement.where(Access.group_id == group.id).order_by(Asset.path).limit(_NAMED + 1)).all()
     if rows:
         named = [f"`{row.path}`" + (" (in the trash)" if row.trashed_at else "") for row in rows[:_NAMED]]
         more = " and more" if len(rows) > _NAMED else ""
         raise FieldError(f"is named by {', '.join(named)}{more}; take it out of these first", "group")
+    _see_is_unmapped(group)
+
+
+def see_exist(group_ids: Iterable[str], field: str) -> None:
+    """See that groups are there, and stay until the caller's transaction ends. Raises FieldError."""
+    wanted = set(group_ids)
+    statement = select(Group.id).where(Group.id.in_(wanted)).order_by(Group.id)
+    found = set(db.session.scalars(statement.with_for_update(read=True, key_share=True))) if wanted else set()
+    if found != wanted:
+        raise FieldError("names a group that was taken away at this moment", field)
+
+
+def _see_is_unmapped(group: Group) -> None:
+    sources = [(row, "trusted issuer") for row in db.session.scalars(select(TrustedIssuer))]
+    sources += [(row, "OpenID provider") for row in db.session.scalars(select(OpenIDProvider))]
+    for row, kind in sources:
+        if group.id in row.definition.get("groups_map", {}).values():
+            words = f"is in the groups map of the {kind} `{row.name}`; take it out of that first"
+            raise FieldError(words, "group")
 
 
 def empty_some(group: Group, *, most: int) -> int:

@@ -1,8 +1,8 @@
 """Issuing: the one function from an asset and a person to a recorded token, whoever calls it.
 
 `Mint` is what a process keeps to do that quickly. The order of a token's making: look up
-what must be fresh in one query, find the prepared revision, see who may fetch, find who signs,
-render the claims, sign, record the row, and only then hand the token out.
+what must be fresh in one query, find the prepared revision (the caller sees who may fetch, and the limit), find who
+signs, render the claims, sign, record the row, and only then hand the token out.
 """
 
 import secrets
@@ -14,15 +14,17 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from mintmark.access_tokens import is_touch_due as is_use_due
 from mintmark.assets.prepare import Prepared, PreparedAssets, load_prepared
 from mintmark.config import Settings
 from mintmark.counts import keep_up
 from mintmark.drafts import make_draft
 from mintmark.errors import CannotIssue, LimitReached
+from mintmark.issuers import kept_refusals
 from mintmark.log import Occasion, to_json
 from mintmark.models.base import queue_of
 from mintmark.models.wire import Wire
-from mintmark.readers import Reader, reader_of
+from mintmark.readers import ByAccessToken, Reader, reader_of
 from mintmark.recorder import Recorder
 from mintmark.sessions import MAX_SKEW, is_touch_due, limits
 from mintmark.throttle import Fuse
@@ -45,35 +47,53 @@ class Mint:
         self.settings = settings
         self.clock = clock
         self.wire = Wire(engine)
-        self.recorder = Recorder(self.wire, queue_of(engine), partial(keep_up, engine, clock))
+        self.recorder = Recorder(self.wire, queue_of(engine), partial(self._keep_up, engine))
         self._load = partial(load_prepared, engine, settings.sealer)
         self.prepared = PreparedAssets(self._load)
         self.fuse = Fuse(settings.redis_url)
 
+    def _keep_up(self, engine: Engine) -> None:
+        keep_up(engine, self.clock)
+        kept_refusals.tidy(engine, now=self.clock(), is_keeping=self.settings.keep_refused)
+
     def look_up(
-        self, path: str, *, now: float, session: str | None = None, person: str | None = None
+        self,
+        path: str,
+        *,
+        now: float,
+        session: str | None = None,
+        access_token: str | None = None,
+        person: str | None = None,
     ) -> tuple[Prepared | None, Reader | None]:
-        """Return the live asset at a path, or moved away from it not long ago, and the live person of a session
-        (or of an id), read fresh.
+        """Return the live asset at a path, or moved away from it not long ago, and the live person of one door,
+        read fresh: of an id, of an access token by its hash, or else of a session.
         """
         used_after, signed_in_after = limits(now, self.settings)
         values = {
             "path": path,
             "now": int(now),
             "session": session,
+            "access_token": access_token,
+            "person": person,
             "used_after": used_after,
             "signed_in_after": signed_in_after,
             "signed_in_by": int(now) + MAX_SKEW,
         }
-        row = self.wire.look_up(values if person is None else {**values, "person": person})
+        door = "person" if person is not None else "access_token" if access_token is not None else "session"
+        row = self.wire.look_up(values, door)
         if row is None:
             return None, None
-        asset_id, revision, live, attributes_revision, keys_revision, last_used_at, *columns = row
+        asset_id, revision, live, attributes_revision, keys_revision, token_id, is_for_it, last_used_at, *columns = row
         asset = self.prepared.get(asset_id, revision, attributes_revision, keys_revision) if live else None
         if columns[0] is None:
             return asset, None
-        is_due = session is not None and is_touch_due(last_used_at, now, self.settings)
-        return asset, reader_of(columns, {"session": session, "now": int(now)} if is_due else None)
+        by_access_token = None if token_id is None else ByAccessToken(token_id, bool(is_for_it))
+        if by_access_token:
+            is_due = is_use_due(last_used_at, now)
+        else:
+            is_due = session is not None and is_touch_due(last_used_at, now, self.settings)
+        touched = {door: token_id or session, "now": int(now)} if is_due else None
+        return asset, reader_of(columns, touched, by_access_token)
 
     def prepare(self, asset_id: str, revision: int) -> Prepared:
         """Return a revision of an asset, live or not, as it would issue now. Raises Busy."""
@@ -104,7 +124,7 @@ class Mint:
             draft = make_draft(asset, reader, params, occasion.now, site_url, sources, is_next=with_next)
             issued = Issued(draft.sign(), draft.claims, draft.signer)
         except CannotIssue as error:
-            failed = {"code": error.code, "detail": to_json({**_where(asset, occasion), **error.detail})}
+            failed = {"code": error.code, "detail": to_json({**_where(asset, reader, occasion), **error.detail})}
             self.record("token.failed", "failed", asset, reader, occasion, failed)
             raise
         sub, jti = issued.claims.get("sub"), issued.claims.get("jti")
@@ -128,6 +148,7 @@ class Mint:
         columns: Mapping[str, Any],
     ) -> None:
         """Commit one row about an asset and a person. Raises NotRecorded."""
+        is_plain = occasion.former_path is None and reader.by_access_token is None
         row = {
             "at": int(occasion.now * 1000),
             "event": event,
@@ -143,15 +164,24 @@ class Mint:
             "kid": None,
             "sub": None,
             "code": None,
-            "detail": to_json(_where(asset, occasion)) if occasion.former_path else asset.log_detail,
+            "detail": asset.log_detail if is_plain else to_json(_where(asset, reader, occasion)),
             **columns,
         }
         self.recorder.record(row, reader.touched)
 
 
-def _where(asset: Prepared, occasion: Occasion) -> dict[str, str]:
-    """Return the path for the log, and beside it the one that was asked for where the asset was moved."""
-    return {"path": asset.path} | ({"former_path": occasion.former_path} if occasion.former_path else {})
+def _where(asset: Prepared, reader: Reader, occasion: Occasion) -> dict[str, str]:
+    """Return the path for the log; beside it the one that was asked for where the asset was moved, and by which
+    access token, where the request came with one.
+    """
+    found = {"path": asset.path}
+    if occasion.former_path:
+        found["former_path"] = occasion.former_path
+    if reader.by_access_token:
+        found["access_token"] = reader.by_access_token.id
+        if not reader.by_access_token.is_for_asset:
+            found["reason"] = "The access token is not for this asset."
+    return found
 
 
 def make_request_id() -> str:

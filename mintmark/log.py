@@ -5,23 +5,22 @@ Rows are the truth; standard output repeats what has no row (strangers, 404, 405
 """
 
 import json
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
-
 from mintmark.models import LogRow, db
 from mintmark.moment import iso
+from mintmark.output import say as say
+from mintmark.output import say_bug as say_bug
+from mintmark.output import to_json as to_json
 
 # event → meaning; README's table is held to this one by a test.
 EVENTS = {
     "token.issued": "a person, or a command for a person, got a token (`code`: `former_path`, `next_key`, or none)",
     "token.refused": "a known person was refused one (`code`: `not_a_reader`, `limit_reached`, `origin`)",
     "token.failed": "the asset is set up so that this person gets none; the diagnosis says why",
-    "person.signed_in": "a new session began",
-    "person.sign_in_refused": "wrong name or password, or switched off; a name that nobody has is not kept",
+    "person.signed_in": "a new session began; `issuer` where it was by a token",
+    "person.sign_in_refused": "a password or a token signed nobody in; a name that nobody has is not kept",
     "person.signed_out": "a session ended by its person",
     "person.created": "a person was made",
     "person.erased": "a person was emptied: id and username stay reserved, nothing else is kept",
@@ -47,10 +46,23 @@ EVENTS = {
     "key.rescheduled": "the moments of a signing key were changed",
     "key.revoked": "a signing key was unpublished at once, and signs no more",
     "key.unpublished": "a retired signing key whose tokens never expire was unpublished",
+    "issuer.created": "a trusted issuer was made",
+    "issuer.revised": "a trusted issuer was changed, or given another key; `detail` names the fields",
+    "issuer.removed": "a trusted issuer was taken away, with what it knew of people",
+    "provider.created": "an OpenID provider was made",
+    "provider.revised": "an OpenID provider was changed; `detail` names the fields",
+    "provider.removed": "an OpenID provider was taken away, with what it knew of people",
+    "identity.linked": "an issuer’s subject was linked to a person: by either, or when they were made",
+    "identity.unlinked": "an issuer’s subject was unlinked from a person",
+    "access_token.made": "a person made an access token; `detail` has its name, assets and expiry",
+    "access_token.ended": "an access token was ended, by its person or an administrator",
     "site.resealed": "everything sealed was moved to another sealing key",
+    "site.tidied": "what nobody needs any more was taken away; `detail` has how many of each kind",
     "site.set_up": "the one-time link was used: the first administrator exists",
     "site.imported": "a site file was imported",
     "site.exported": "the site was exported to a file",
+    "site.backed_up": "the database was copied to a file; `detail` names the last row of the log that is in it",
+    "site.restored": "the site goes on from a backup; `detail` has what was ended, and what was taken away again",
     "log.exported": "the log, or what a filter left of it, was exported",
     "log.archived": "the oldest rows were written to a file and taken out of the log",
 }
@@ -62,7 +74,6 @@ CODES = {
     "limit_reached": "too many within a short time",
     "origin": "asked from an origin that the asset does not list",
 }
-_MAX_SAID = 300
 COLUMNS = [column.name for column in LogRow.__table__.columns]
 
 
@@ -99,40 +110,9 @@ def note(event: str, by: Occasion, *, outcome: str = "done", **columns: Any) -> 
     )
 
 
-def export() -> Iterator[str]:
-    """Yield every row as one line of JSON, oldest first."""
-    rows = db.session.execute(select(LogRow).order_by(LogRow.id).execution_options(yield_per=1000)).scalars()
-    for row in rows:
-        yield to_json(values_of(row))
-
-
 def values_of(row: Any) -> dict[str, Any]:
     """Return a row as it leaves: its columns, the moment in UTC, the detail as the JSON value that it is."""
     values = {name: getattr(row, name) for name in COLUMNS}
     values["at"] = iso(row.at / 1000)
     values["detail"] = json.loads(row.detail) if row.detail else None
     return values
-
-
-def say(event: str, **fields: Any) -> None:
-    """Print one line for what has no row. Whoever reads standard output may be gone: that stops nothing."""
-    try:
-        fields = {name: value[:_MAX_SAID] if isinstance(value, str) else value for name, value in fields.items()}
-        sys.stdout.write(to_json({"event": event, **fields}) + "\n")
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        pass
-
-
-def say_bug(error: BaseException, *, request: str | None) -> None:
-    """Print a line about a bug of ours: its kind and place, never its words, which may hold anything."""
-    traceback = error.__traceback__
-    while traceback and traceback.tb_next:
-        traceback = traceback.tb_next
-    place = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}" if traceback else "nowhere"
-    say("bug", request=request, kind=type(error).__name__, place=place)
-
-
-def to_json(value: Any) -> str:
-    """Return one line of ASCII: control, bidi and escape characters stand as \\u escapes (CWE-117)."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":")).replace("\x7f", "\\u007f")

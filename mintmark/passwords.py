@@ -18,6 +18,7 @@ from mintmark.errors import Busy, FieldError
 MIN_CHARACTERS = 12
 MAX_BYTES = 1024
 _WAIT_SECONDS = 2.0
+_TOO_MANY = "Too many people are signing in at this moment. Try again in a few seconds."
 _hasher = PasswordHasher(time_cost=2, memory_cost=32 * 1024, parallelism=1)
 _places = threading.BoundedSemaphore(2)
 _turn = threading.BoundedSemaphore(1)
@@ -55,13 +56,19 @@ def needs_rehash(password_hash: str) -> bool:
     return _hasher.check_needs_rehash(password_hash)
 
 
-def _in_turn(work: Callable[..., Any], *arguments: str | bytes) -> Any:
-    words = "Too many people are signing in at this moment. Try again in a few seconds."
+def see_place() -> None:
+    """Say at once that too many are being worked on, before more is done for an attempt. Raises Busy."""
     if not _places.acquire(blocking=False):
-        raise Busy(words)
+        raise Busy(_TOO_MANY)
+    _places.release()
+
+
+def _in_turn(work: Callable[..., Any], *arguments: str | bytes) -> Any:
+    if not _places.acquire(blocking=False):
+        raise Busy(_TOO_MANY)
     try:
         if not _turn.acquire(timeout=_WAIT_SECONDS):
-            raise Busy(words)
+            raise Busy(_TOO_MANY)
         try:
             return work(*arguments)
         finally:

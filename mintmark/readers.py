@@ -7,10 +7,20 @@ nothing that was not put there.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from mintmark.assets.prepare import Prepared
 from mintmark.errors import NotAReader
+
+
+@dataclass(frozen=True, slots=True)
+class ByAccessToken:
+    """The access token with which a person's program asks, and whether the asset asked for is among its assets."""
+
+    id: str
+    is_for_asset: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +32,7 @@ class Reader:
     groups: Mapping[str, str]
     user: Mapping[str, Any]
     touched: Mapping[str, Any] | None = None
+    by_access_token: ByAccessToken | None = None
 
 
 def may_fetch(asset: Prepared, reader: Reader) -> bool:
@@ -31,7 +42,9 @@ def may_fetch(asset: Prepared, reader: Reader) -> bool:
 
 
 def see_that_may_fetch(asset: Prepared, reader: Reader) -> None:
-    """Raises NotAReader unless somebody may fetch."""
+    """Raises NotAReader unless somebody may fetch, and by an access token unless that is for this asset too."""
+    if reader.by_access_token is not None and not reader.by_access_token.is_for_asset:
+        raise NotAReader(f"This access token is not for {asset.path}.")
     if not may_fetch(asset, reader):
         raise NotAReader(f"This person is not among the readers of {asset.path}.")
 
@@ -69,7 +82,11 @@ def user_context(person: Mapping[str, Any], groups: Iterable[str]) -> dict[str, 
     }
 
 
-def reader_of(columns: Sequence[Any], touched: Mapping[str, Any] | None = None) -> Reader:
+def reader_of(
+    columns: Sequence[Any],
+    touched: Mapping[str, Any] | None = None,
+    by_access_token: ByAccessToken | None = None,
+) -> Reader:
     """Return the reader of the person columns of `mintmark.models.wire`."""
     (
         person_id,
@@ -84,7 +101,7 @@ def reader_of(columns: Sequence[Any], touched: Mapping[str, Any] | None = None) 
         attributes,
         groups,
     ) = columns
-    group_names = json.loads(groups) if groups else {}
+    group_names = _read_groups(groups) if groups else {}
     person = {
         "id": person_id,
         "username": username,
@@ -93,8 +110,21 @@ def reader_of(columns: Sequence[Any], touched: Mapping[str, Any] | None = None) 
         "last_name": last_name,
         "display_name": display_name,
         "is_admin": bool(is_admin),
-        "roles": sorted(json.loads(roles)),
-        "permissions": sorted(json.loads(permissions)),
+        "roles": [*_read_sorted(roles)],
+        "permissions": [*_read_sorted(permissions)],
         "attributes": json.loads(attributes),
     }
-    return Reader(person_id, bool(is_admin), group_names, user_context(person, group_names.values()), touched)
+    user = user_context(person, group_names.values())
+    return Reader(person_id, bool(is_admin), group_names, user, touched, by_access_token)
+
+
+@lru_cache(maxsize=4096)
+def _read_sorted(text: str) -> tuple[str, ...]:
+    """Many people have the same roles; each list is read once."""
+    return tuple(sorted(json.loads(text)))
+
+
+@lru_cache(maxsize=4096)
+def _read_groups(text: str) -> Mapping[str, str]:
+    """Many people are in the same groups; nobody changes what all of them share."""
+    return MappingProxyType(json.loads(text))

@@ -15,12 +15,19 @@ from sqlalchemy.orm import InstrumentedAttribute
 from mintmark import log, site
 from mintmark.errors import ConfigurationError, SealError
 from mintmark.log import Occasion
-from mintmark.models import Asset, Revision, Secret, SigningKey, db
+from mintmark.models import Asset, OpenIDProvider, ProviderSession, Revision, Secret, SigningKey, TrustedIssuer, db
 from mintmark.sealing import Sealer, key_id_of
 
 BATCH = 200
-Kind = type[Secret] | type[SigningKey]
-KINDS: dict[str, Kind] = {"secrets": Secret, "signing_keys": SigningKey}
+Kind = type[Secret] | type[SigningKey] | type[TrustedIssuer] | type[OpenIDProvider] | type[ProviderSession]
+KINDS: dict[str, Kind] = {
+    "secrets": Secret,
+    "signing_keys": SigningKey,
+    "trusted_issuers": TrustedIssuer,
+    "openid_providers": OpenIDProvider,
+    "provider_sessions": ProviderSession,
+}
+_ALWAYS_TOLD = ("secrets", "signing_keys")
 _HEAD = 42  # A sealed value begins with two bytes and an id of at most 40.
 
 
@@ -42,7 +49,10 @@ def keys_in_use(connection: Connection) -> set[str]:
     found = _ids_in(connection, "SELECT substr(sealed_check, 1, :head) FROM site")
     if not connection.dialect.has_table(connection, "signing_key"):  # Before that nothing said who sealed.
         return found | _ids_in(connection, "SELECT substr(sealed, 1, :head) FROM secret")
-    found |= {key_id for kind in KINDS.values() for key_id in _distinct(connection, kind.sealed_by)}
+    kinds = list(KINDS.values())
+    if not connection.dialect.has_table(connection, TrustedIssuer.__tablename__):
+        kinds = [Secret, SigningKey]
+    found |= {key_id for kind in kinds for key_id in _distinct(connection, kind.sealed_by)}
     if "" in found:
         found |= _ids_in(connection, "SELECT substr(sealed, 1, :head) FROM secret WHERE sealed_by = ''")
     return found - {""}
@@ -96,7 +106,7 @@ def _moved(kind: Kind, row_id: str, was: bytes, sealer: Sealer) -> dict[str, Any
     value = sealer.open(was, **place)
     sealed = sealer.seal(value, **place)
     columns = {"row": row_id, "was": was, "sealed": sealed, "sealed_by": key_id_of(sealed)}
-    return {**columns, "fingerprint": sealer.fingerprint(value)} if kind is Secret else columns
+    return {**columns, "fingerprint": sealer.fingerprint(value)} if kind in (Secret, TrustedIssuer) else columns
 
 
 def count_left(*, sealer: Sealer) -> int:
@@ -144,7 +154,8 @@ def see_no_writer() -> None:
     connection = db.session.connection()
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL lock_timeout = 200"))
-        connection.execute(text("LOCK TABLE secret, signing_key IN SHARE MODE"))
+        tables = ", ".join(kind.__tablename__ for kind in KINDS.values())
+        connection.execute(text(f"LOCK TABLE {tables} IN SHARE MODE"))
 
 
 def finish(moved: Mapping[str, int], broken: int, *, sealer: Sealer, by: Occasion) -> set[str] | None:
@@ -157,6 +168,7 @@ def finish(moved: Mapping[str, int], broken: int, *, sealer: Sealer, by: Occasio
         return None
     has_moved = site.reseal_check(sealer=sealer)
     if has_moved or any(moved.values()):
-        detail = {"sealing_key": sealer.keys[0].key_id, **moved}
+        told = {name: number for name, number in moved.items() if number or name in _ALWAYS_TOLD}
+        detail = {"sealing_key": sealer.keys[0].key_id, **told}
         log.note("site.resealed", by, detail=detail | ({"broken": broken} if broken else {}))
     return keys_in_use(db.session.connection())

@@ -131,13 +131,21 @@ class Sealer:
 
     def fingerprint(self, value: bytes) -> str:
         """Return 16 hex digits that are equal for equal secrets and tell nothing without the key."""
-        return hmac.digest(self.keys[0].derive("fingerprint"), value, "sha256").hex()[:16]
+        return _fingerprint(self.keys[0], value)
+
+    def fingerprints(self, value: bytes) -> list[str]:
+        """Return the fingerprints that a secret has, or had while another of the keys was the first."""
+        return [_fingerprint(key, value) for key in self.keys]
 
 
 def key_id_of(sealed: bytes) -> str:
     """Return the id of the key with which a value says that it was sealed; "" where it says none."""
     found = sealed[2 : 2 + sealed[1]].decode("ascii", "replace") if len(sealed) > 1 else ""
     return found if _KEY_ID.fullmatch(found) else ""
+
+
+def _fingerprint(key: SealingKey, value: bytes) -> str:
+    return hmac.digest(key.derive("fingerprint"), value, "sha256").hex()[:16]
 
 
 def _place(head: bytes, table: str, row: str, column: str) -> bytes:

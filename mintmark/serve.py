@@ -7,10 +7,14 @@ starts without an error; a hung worker is waited for without end.
 
 The site is built once, before the workers are forked from this process, so that they share
 its memory and start at once.
+
+Told to stop (SIGTERM), it takes no connection any more, which a load balancer sees at once; what
+was taken is answered, and after _STOP_SECONDS whatever still runs is ended.
 """
 
 import ctypes
 import fcntl
+import gc
 import logging
 import multiprocessing
 import os
@@ -20,6 +24,7 @@ import sys
 import threading
 import time
 from contextlib import closing
+from multiprocessing.util import Finalize
 from typing import Any
 
 from flask import Flask
@@ -28,13 +33,15 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
-from mintmark import site
+from mintmark import figures, output, paths, site
 from mintmark.addresses import split_bind
 from mintmark.config import Settings
 from mintmark.database import bring_up_to_date
 from mintmark.errors import ConfigurationError
 from mintmark.instance import keep_private
+from mintmark.issuers import kept_refusals
 from mintmark.models import db
+from mintmark.models.patience import in_time
 from mintmark.web import get_mint
 
 THREADS = 4  # For each worker: rows of that many requests are committed together.
@@ -58,8 +65,12 @@ def main() -> None:
         lock = lock_instance(settings)
         _see_port_is_free(settings)
         _prepare(app, settings)
+        gc.freeze()  # What all workers share stays shared, and is not looked through again and again.
     except ConfigurationError as error:
         sys.exit(f"error: {error}")
+    if settings.metrics_token is not None:
+        figures.board.begin(settings.instance, settings.workers)
+    output.take_over()
     multiprocessing.set_start_method("fork")
     _make_server(settings).serve(target_loader=_Loader(app, os.getpid()), wrap_loader=False)
     os.close(lock)
@@ -72,7 +83,11 @@ def _see_no_debug(app: Flask) -> None:
 
 def lock_instance(settings: Settings) -> int:
     """Hold the instance folder for this service; its workers inherit the lock, so it ends with the last of them."""
-    descriptor = os.open(settings.instance / "serving.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        descriptor = os.open(settings.instance / "serving.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        words = f"The instance folder {settings.instance} cannot be written: {error.strerror}."
+        raise ConfigurationError(words) from None
     deadline = time.monotonic() + _WAIT_SECONDS
     while True:
         try:
@@ -105,6 +120,7 @@ def _prepare(app: Flask, settings: Settings) -> None:
     """Bring the database up to date, say where to go, and leave nothing open that a fork would share."""
     with app.app_context():
         bring_up_to_date(settings)
+        kept_refusals.tidy(db.engine, now=get_mint().clock(), is_keeping=settings.keep_refused)
         code = site.setup_code(sealer=settings.sealer)
         print(f"Mintmark serves on {settings.site_url} from {settings.instance}")
         if settings.is_exposed:
@@ -127,7 +143,17 @@ class _Loader:
         _end_with(self._parent)
         for name in [name for name in os.environ if not name.startswith(_KEEP)]:
             del os.environ[name]  # granian copies what is left into each request's environ.
-        return self._app
+        Finalize(None, output.lines.drain, exitpriority=0)  # A worker runs these last; it knows no atexit.
+        figures.board.join()
+        return _measured(self._app)
+
+
+def _measured(app: Flask) -> Any:
+    """Return the site with what each request may wait and, where somebody reads that, what is counted of it."""
+    base = app.extensions["mintmark"].settings.base_path + "/"
+    if not figures.board.is_counting:
+        return in_time(app)
+    return figures.counted(in_time(app), lambda path: path.startswith(base) and paths.is_path(path[len(base) :]))
 
 
 def _end_with(parent: int) -> None:
@@ -170,6 +196,7 @@ def _make_server(settings: Settings) -> Any:
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
         log_level=LogLevels.warning,
+        log_dictconfig={"handlers": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}},
         respawn_failed_workers=True,
         respawn_interval=0.1,
         workers_kill_timeout=_STOP_SECONDS,

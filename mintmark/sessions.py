@@ -1,26 +1,50 @@
 """Sessions: begun at sign-in, found by the id in the cookie, ended on the server.
 
-The two time limits are computed here, once, for the page's door and for the token's.
+The two time limits are computed here, once, for the page's door and for the token's. What a
+session kept to sign out at its OpenID provider too goes when it ends.
 """
 
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, true, update
+from sqlalchemy import ColumnElement, delete, func, select, true, update
 
 from mintmark import log
 from mintmark.config import Settings
 from mintmark.log import Occasion
-from mintmark.models import Person, Session, db
+from mintmark.models import Person, ProviderSession, Session, db
 
 _MAX_DEVICE = 255
 MOST_LISTED = 50
 MAX_SKEW = 60  # A session begun later than that from now was begun by a clock that was wrong.
 
 
-def begin(person: Person, *, now: float, address: str | None, device: str, request: str | None = None) -> Session:
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """By whom somebody came in, other than by a password: a trusted issuer or OpenID provider.
+
+    `lifetime` is how many seconds the session lasts at most; None: as the site says. The rest is for the log.
+    """
+
+    source_id: str
+    issuer: str
+    lifetime: int | None = None
+    sub: str | None = None
+    jti: str | None = None
+
+
+def begin(
+    person: Person,
+    *,
+    now: float,
+    address: str | None,
+    device: str,
+    request: str | None = None,
+    by_way_of: Entrance | None = None,
+) -> Session:
     """Begin a session with a new id (ASVS 7.2.4)."""
     session = Session(
         id=secrets.token_hex(32),
@@ -29,9 +53,13 @@ def begin(person: Person, *, now: float, address: str | None, device: str, reque
         last_used_at=int(now),
         address=address,
         device="".join(character for character in device if character.isprintable())[:_MAX_DEVICE],
+        source_id=by_way_of.source_id if by_way_of else None,
+        expires_at=int(now) + by_way_of.lifetime if by_way_of and by_way_of.lifetime else None,
     )
     db.session.add(session)
-    log.note("person.signed_in", Occasion(now, person.id, address, request), person=person.id)
+    known = {"issuer": by_way_of.issuer, "sub": by_way_of.sub, "jti": by_way_of.jti} if by_way_of else {}
+    columns: dict[str, Any] = {"person": person.id, **known}
+    log.note("person.signed_in", Occasion(now, person.id, address, request), **columns)
     return session
 
 
@@ -98,15 +126,36 @@ def end_of_people(person_ids: Sequence[str], *, now: float) -> None:
     _end(Session.person_id.in_(person_ids), now)
 
 
+def end_of_source(source_id: str, *, now: float) -> int:
+    """End every session that a trusted issuer or OpenID provider began; return how many there were."""
+    return _end(Session.source_id == source_id, now)
+
+
+def end_of_person_by_source(person_id: str, source_id: str, *, kept_id: str | None, now: float) -> int:
+    """End what a trusted issuer or OpenID provider began for one person, but for one session; return how many."""
+    return _end((Session.person_id == person_id) & (Session.source_id == source_id) & (Session.id != kept_id), now)
+
+
 def _end(those: ColumnElement[bool], now: float) -> int:
+    """Sessions come before what is kept for them, here as everywhere: locks are taken in that order."""
     ended: Any = db.session.execute(update(Session).where(those, Session.ended_at.is_(None)).values(ended_at=int(now)))
+    kept = delete(ProviderSession).where(ProviderSession.id.in_(select(Session.id).where(those)))
+    db.session.execute(kept.execution_options(synchronize_session=False))
     return int(ended.rowcount)
 
 
 def _is_live(now: float, settings: Settings) -> list[ColumnElement[bool]]:
     used_after, signed_in_after = limits(now, settings)
     began_in_time = Session.signed_in_at.between(signed_in_after + 1, int(now) + MAX_SKEW)
-    return [Session.ended_at.is_(None), Session.last_used_at > used_after, began_in_time]
+    lasts = Session.expires_at.is_(None) | (Session.expires_at > int(now))
+    return [Session.ended_at.is_(None), Session.last_used_at > used_after, began_in_time, lasts]
+
+
+def is_over(now: float, settings: Settings) -> ColumnElement[bool]:
+    """Return what holds of a session that had ended by a moment, or had run out."""
+    used_after, signed_in_after = limits(now, settings)
+    is_old = (Session.last_used_at <= used_after) | (Session.signed_in_at <= signed_in_after)
+    return is_old | (Session.expires_at <= int(now)) | (Session.ended_at <= int(now))
 
 
 def limits(now: float, settings: Settings) -> tuple[int, int]:

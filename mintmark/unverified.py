@@ -50,12 +50,12 @@ class UnverifiedToken:
 def read_unverified(token: str) -> UnverifiedToken:
     """Take a token apart. Raises TokenMalformed and nothing else, whatever the text."""
     parts = _parts(token)
-    header = _read_object(parts[0], "header")
+    header = read_object(_decode(parts[0], "header"), "header")
     if not isinstance(header.get("alg"), str):
         raise TokenMalformed("Its header does not say an algorithm (`alg`).")
     if "enc" in header:
         _refuse_encrypted()
-    claims = _read_object(parts[1], "claims")
+    claims = read_object(_decode(parts[1], "claims"), "claims")
     signature = _decode(parts[2], "signature")
     return UnverifiedToken(header, claims, signature, f"{parts[0]}.{parts[1]}".encode("ascii"))
 
@@ -74,7 +74,8 @@ def _parts(token: str) -> list[str]:
     if len(parts) == 5:
         _refuse_encrypted()
     if len(parts) != 3:
-        raise TokenMalformed(f"It has {len(parts)} parts; a signed token has three, joined by dots. Copy all of it.")
+        amount = f"{len(parts)} parts" if len(parts) > 1 else "one part"
+        raise TokenMalformed(f"It has {amount}; a signed token has three, joined by dots. Copy all of it.")
     return parts
 
 
@@ -91,10 +92,10 @@ def _decode(part: str, what: str) -> bytes:
     raise TokenMalformed(f"Its {what} is not base64url as RFC 7515 writes it. It may be cut off; copy all of it.")
 
 
-def _read_object(part: str, what: str) -> dict[str, Any]:
-    """Return the JSON object of a part."""
+def read_object(content: bytes, what: str) -> dict[str, Any]:
+    """Return the JSON object that others wrote, a part of a token or an answer. Raises TokenMalformed."""
     try:
-        text = _decode(part, what).decode("utf-8")
+        text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise TokenMalformed(f"Its {what} is not UTF-8.") from None
     if _depth(text) > MAX_DEPTH:

@@ -182,12 +182,15 @@ def empty_postgresql(tmp_path_factory):
 # Each looks at one room in detail; the quick suite walks through all rooms (test_every_page, test_rights).
 IN_DETAIL = frozenset(
     (
-        "account admin_assets admin_attributes admin_groups admin_people admin_person asset_form asset_moves"
-        " contract_words metrics asset_page asset_secret asset_trash asset_tree check_command counts dashboard delivery_page demo"
-        " embed_moments erase examine_people examine_contract former_paths help import_matrix_command inspect log_archive"
-        " log_export matrix matrix_import_page migrations mint_command own_password own_sessions party_changes"
-        " password_links preset_words presets_pages preview preview_other receiver records revisions search"
-        " site_file_export site_file_import site_file_parties step_up template_check verify_snippets"
+        "account admin_assets admin_attributes admin_groups admin_issuer_keys admin_issuers admin_people"
+        " admin_person admin_providers asset_form asset_moves asset_page asset_secret asset_trash asset_tree"
+        " check_command contract_words counts dashboard delivery_page demo discovery embed_moments erase"
+        " examine_contract examine_people former_paths help identities import_matrix_command inspect issuers"
+        " key_sets log_archive log_export matrix matrix_import_page metrics migrations mint_command openid"
+        " own_access_tokens own_password own_sessions party_changes password_links preset_words presets_pages"
+        " preview preview_other probes proof_of_source receiver records revisions search site_file_export"
+        " site_file_import site_file_issuers site_file_parties step_up template_check tidy verify_snippets ways_in"
+        " why_refused why_where"
     ).split()
 )
 

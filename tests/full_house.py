@@ -7,23 +7,51 @@ import json
 from dataclasses import replace
 from urllib.parse import quote
 
-from mintmark import groups, people
+from sqlalchemy import select
+
+from mintmark import access_tokens, groups, people
 from mintmark.assets import overlap, save, trash
 from mintmark.assets.secrets import read_secret
 from mintmark.contracts import read_contract
 from mintmark.errors import FieldError, InvalidFields
 from mintmark.fields import read_identifier
+from mintmark.issuers import kept_refusals
 from mintmark.keys import adding, changing, making, rings
 from mintmark.log import Occasion
-from mintmark.models import Asset, FormerPath, LogRow, Person, Session, SigningKey, db, writing
+from mintmark.models import (
+    AccessToken,
+    Asset,
+    FormerPath,
+    Identity,
+    LogRow,
+    OpenIDProvider,
+    Person,
+    Session,
+    SigningKey,
+    TrustedIssuer,
+    db,
+    writing,
+)
+from mintmark.people import find_person
 from mintmark.presets import fill, find_preset, read_answers
-from tests.making import key_pair, make_asset, make_attribute, make_group, make_person
+from mintmark.unverified import UnverifiedToken
+from tests.making import (
+    key_pair,
+    make_asset,
+    make_attribute,
+    make_group,
+    make_identity,
+    make_issuer,
+    make_person,
+    make_provider,
+)
 
 NEXT_SECRET = "the-next-secret-of-the-help-desk-9876543210"
 TYPES = {"words": "text", "amount": "number", "has_key": "boolean", "many": "list"}
 TEMPLATE = '{"sub": "{{ user.username }}", "w": "{{ user.attributes.words | omit }}", "n": %s}'
 
 
+REFUSED = "5f0c2a7e9b1d3c44"
 PARTY = {"issuer": "https://www.example.test", "tenant_id": "tenant-1"}
 LAUNCH = {"by": "post", "url": "https://party.example.test/sso", "name": "jwt", "pass": ["return_to"], "return_to": []}
 
@@ -36,6 +64,7 @@ class FullHouse:
 
     def __init__(self, house, text="plain"):
         self.house = house
+        house.mint.settings = replace(house.mint.settings, keep_refused=True)
         self.group = make_group(house, "editors")
         self.other_group = make_group(house, _identifier(text, "others"))
         for name, kind in TYPES.items():
@@ -54,7 +83,14 @@ class FullHouse:
         with house.app.app_context(), writing():
             now = int(house.clock())
             db.session.add(FormerPath(path=self.former_path, asset_id=self.asset, moved_at=now, answers_until=now + 99))
+            for person in (find_person("ada"), db.session.get_one(Person, self.person)):
+                chosen = (self.asset, self.other_asset, self.party_asset, self.trashed)
+                access_tokens.make(person, "laptop", chosen, 30, by=house.by())
             db.session.add(Session(id="f" * 64, person_id=self.person, signed_in_at=now, last_used_at=now))
+        public = key_pair("ES256", 9).public
+        self.provider = make_provider(house)
+        self.issuer = make_issuer(house, algorithm="ES256", keys=[("k1", public), ("k2", public, False)])
+        self.identities = [make_identity(house, self.issuer, f"of {name}", name) for name in ("ada", "ben")]
         self.write(text)
         with house.app.app_context(), writing():
             trash.trash(db.session.get_one(Asset, self.trashed), by=house.by())
@@ -70,7 +106,12 @@ class FullHouse:
                 self._name_asset(db.session.get_one(Asset, asset_id), text, by)
             self._answer(db.session.get_one(Asset, self.party_asset), text, by)
             self._name_keys(text, by)
+            self._name_issuer(text.replace("\x00", ""), by)
+            for number, each in enumerate(self.identities):
+                db.session.get_one(Identity, each).subject = text.replace("\x00", "")[:254] + str(number)
             groups.respell(self.other_group, _identifier(text, "others"))
+            for token in db.session.scalars(select(AccessToken)):
+                token.name = text
             events = [
                 ("token.failed", "failed", "template_failed"),
                 ("token.refused", "refused", "not_a_reader"),
@@ -105,6 +146,20 @@ class FullHouse:
             return
         definition = {**save.current_revision(asset).definition, "template": found["template"], "ask": found["ask"]}
         save.revise(asset, {**definition, "name": text}, None, sealer=self.house.mint.settings.sealer, by=by)
+
+    def _name_issuer(self, text, by):
+        """Name what an issuer says and what was kept of a token of it, whether or not a form would take that."""
+        row = db.session.get_one(TrustedIssuer, self.issuer)
+        named = {name: text for name in ("tenant", "audience", "username_prefix", "groups_claim", "start_url")}
+        row.issuer, row.definition = text[:255], {**row.definition, **named, "required_claims": [text]}
+        row.definition = {**row.definition, "groups_map": {text: self.other_group}, "attribute_map": {"email": text}}
+        provider = db.session.get_one(OpenIDProvider, self.provider)
+        provider.issuer, provider.client_id = text[:255], text
+        claimed = {"scopes": text, "groups_claim": text, "attribute_map": {"email": text}}
+        provider.definition = {**provider.definition, **claimed, "groups_map": {text: self.other_group}}
+        kept_refusals.drop_due(now=by.now, is_keeping=False)
+        token = UnverifiedToken({"alg": text, "kid": text}, {"iss": text, "sub": text, text: [text]}, b"", b"")
+        kept_refusals.keep(token, request=REFUSED, transport="body", now=by.now)
 
     def _make_keys(self):
         """Make a ring with a key in each state but gone, in the past, and an asset that signs with it."""
@@ -146,7 +201,7 @@ class FullHouse:
         """Return the address of every page with a GET, by name; queries of lists too."""
         values = {"asset_id": self.asset, "person_id": self.person, "group_id": self.group, "name": "words", "number": 1,
                   "path": "integrations/helpdesk", "slug": "zendesk-sso", "row_id": self.house.log()[-1]["id"],
-                  "signing_key_id": self.keys["signing"]}  # fmt: skip
+                  "signing_key_id": self.keys["signing"], "issuer_id": self.issuer, "provider_id": self.provider}  # fmt: skip
         found = {}
         with self.house.app.test_request_context():
             for rule in self.house.app.url_map.iter_rules():
@@ -165,6 +220,7 @@ class FullHouse:
             | {f"of a party {page}": f"/admin/assets/{self.party_asset}{page}" for page in _PAGES_OF_A_PARTY}
             | {"begun": "/admin/assets/new?preset=authonomy&ask_tenant_id=t&ask_issuer=https://x.test"}
             | {f"preview {path}": f"/account/preview/integrations/{path}" for path in _PREVIEWS}
+            | {"why refused": f"/admin/issuers/why?request={REFUSED}"}
             | {"log of a key": f"/admin/log?kid={quote(self._key_id())}"}
         )
 
@@ -174,7 +230,7 @@ class FullHouse:
 
 
 _NO_PAGES = frozenset(
-    {"static", "token", "signin", "nothing", "setup", "password_link", "wellknown", "metrics", "launch"}
+    "static token signin nothing setup password_link wellknown metrics probes launch jwt_signin oidc".split()
 )
 _PAGES_OF_AN_ASSET = ["", "/secret", "/edit", "/copy", "/revisions", "/revisions/1", "/preview"]
 _PAGES_OF_A_PARTY = ["", "/edit", "/revisions", "/revisions/1", "/delivery", "/verify"]
@@ -222,4 +278,4 @@ def _row(by, event, outcome, code, text, *, person, asset):
         "name": "user.email",
     }
     return LogRow(at=int(by.now * 1000), event=event, outcome=outcome, code=code, actor=text, address=text, person=person, asset=asset,
-                  revision=1, request="5f0c2a7e9b1d3c44", jti=text, kid=text, sub=text, detail=json.dumps(detail))  # fmt: skip
+                  revision=1, request=REFUSED, jti=text, kid=text, sub=text, detail=json.dumps(detail))  # fmt: skip

@@ -6,12 +6,17 @@ and `editors` of an asset too. Whoever is made here signs in with PASSWORD.
 
 import functools
 
-from mintmark import attributes, groups, keypairs, passwords, people
+from mintmark import attributes, groups, identities, keypairs, passwords, people
 from mintmark.assets import save
 from mintmark.assets.definition import read_definition
 from mintmark.assets.secrets import read_secret
+from mintmark.issuers import saving
+from mintmark.issuers.definition import read_issuer
+from mintmark.issuers.keys import PublicKey
 from mintmark.keys import adding, making, rings
-from mintmark.models import KeyRing, db, writing
+from mintmark.models import KeyRing, TrustedIssuer, db, writing
+from mintmark.openid import saving as providers
+from mintmark.openid.definition import read_provider
 from tests.conftest import PASSWORD, SECRET
 
 # The payload of the Squiz Matrix JSON Web Token asset's documentation, with our placeholders.
@@ -90,6 +95,56 @@ def make_next_key(house, key_id, next_id, **moments):
         return making.follow(
             ring.id, pair, next_id, sealer=house.mint.settings.sealer, by=house.by(), moments=moments
         ).id
+
+
+def make_issuer(
+    house,
+    issuer="https://portal.test",
+    *,
+    name="portal",
+    algorithm="HS256",
+    secret=SECRET,
+    keys=None,
+    audience="mintmark",
+    **fields,
+):
+    """Trust an issuer; return its id. `keys` are (key id, public members[, live]); `groups_map` by names of groups."""
+    with house.app.app_context(), writing():
+        entered = {"issuer": issuer, "name": name, "algorithm": algorithm, "audience": audience, **fields}
+        values = read_issuer(
+            entered,
+            group_ids=groups.ids_by_key(),
+            attributes=attributes.declared(),
+            site_url=house.mint.settings.site_url,
+            fetch_also=house.mint.settings.fetch_also,
+        )
+        is_secret = algorithm.startswith("HS")
+        value = read_secret(secret, "text", algorithm=algorithm) if is_secret else None
+        public = [PublicKey(*key) for key in keys or ()]
+        sealer = house.mint.settings.sealer
+        return saving.create(values, secret=value, keys=public, sealer=sealer, by=house.by()).id
+
+
+def make_provider(house, issuer="https://login.campus.test", *, name="campus", secret="of the client", **fields):
+    """Trust an OpenID provider; return its id. `secret=None`: this site is a public client there."""
+    with house.app.app_context(), writing():
+        settings = house.mint.settings
+        values = read_provider(
+            {"name": name, "issuer": issuer, "client_id": "mintmark", **fields},
+            group_ids=groups.ids_by_key(),
+            attributes=attributes.declared(),
+            site_url=settings.site_url,
+            fetch_also=settings.fetch_also | {issuer},  # Its name is not looked up.
+        )
+        return providers.create(values, secret=secret, sealer=settings.sealer, by=house.by()).id
+
+
+def make_identity(house, issuer_id, subject, username):
+    """Let a subject of an issuer be this person; return the identity's id."""
+    with house.app.app_context(), writing():
+        issuer = db.session.get_one(TrustedIssuer, issuer_id)
+        person, claim = people.find_person(username), issuer.definition["identity_claim"]
+        return identities.link(issuer.id, claim, subject, person, by=house.by(), issuer=issuer.issuer).id
 
 
 def change_asset(house, path, **fields):

@@ -32,7 +32,7 @@ class Service:
     """`python -m mintmark.serve` on a port of its own; ends with the test."""
 
     def __init__(self, overrides, log):
-        self.port = free_port()
+        self.host, self.port = "127.0.0.1", free_port()
         self.overrides = {"BIND": f"127.0.0.1:{self.port}", "LIMIT_TOKENS": "999999 per minute", **overrides}
         self.log = log
         self.process = None
@@ -41,19 +41,24 @@ class Service:
     def settings(self):
         return {"MINTMARK_" + name: value for name, value in self.overrides.items()}
 
-    def start(self, in_group=False, **environ):
+    def start(self, in_group=False, within=60, output=None, command=(), **environ):
+        """Start it and return the seconds until it answered. `command` stands in front (`prlimit …`); `output`: where
+        standard output goes, instead of the log.
+        """
+        began = time.monotonic()
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "mintmark.serve"],
+                [*command, sys.executable, "-m", "mintmark.serve"],
                 cwd=ROOT,
                 env={**os.environ, **self.settings, **environ},
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdout=log if output is None else output,
+                stderr=log,
                 start_new_session=in_group,
             )
-        self.wait()
+        self.wait(within)
+        return time.monotonic() - began
 
-    def wait(self, seconds=15):
+    def wait(self, seconds=60):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
@@ -65,7 +70,7 @@ class Service:
         raise AssertionError("the service did not answer: " + self.log.read_text())
 
     def get(self, path, cookie=None, method="GET", headers=None, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
         try:
             headers = {**(headers or {}), **({"Cookie": cookie} if cookie else {})}
             connection.request(method, path, body=body, headers=headers)
@@ -75,17 +80,32 @@ class Service:
             connection.close()
 
     def workers(self):
+        """Return the process ids of the workers that live at this moment."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return [int(pid) for pid in children]
 
     def kill(self):
+        """End the main process as `kill -9` does; its workers end with it."""
         self.process.kill()
         self.process.wait()
 
     def stop(self):
+        """Tell it to stop, as a service manager does, and wait for its end."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(timeout=20)
+
+
+def start_and_read(settings, timeout=60, command=()):
+    """Start a service that is to refuse, and return what it said when it ended; `command` stands in front of it."""
+    return subprocess.run(
+        [*command, sys.executable, "-m", "mintmark.serve"],
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
 
 
 class _Quiet(WSGIRequestHandler):
@@ -187,3 +207,12 @@ def jti_of(token):
 
 def setup_link(text):
     return re.search(r"/setup\?code=\w+", text)[0]
+
+
+def wait_for(find, seconds=15):
+    """Return what `find` finds, once it finds something."""
+    deadline = time.monotonic() + seconds
+    while not (found := find()):
+        assert time.monotonic() < deadline, f"{find} found nothing within {seconds} s"
+        time.sleep(0.02)
+    return found

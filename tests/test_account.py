@@ -8,7 +8,7 @@ import pytest
 from mintmark.models import Person, db, writing
 from mintmark.people import find_person, revise
 from tests.conftest import csrf_of
-from tests.making import make_attribute, make_group, make_person
+from tests.making import make_attribute, make_group, make_identity, make_issuer, make_person
 from tests.test_pages import HOSTILE, Page
 
 OTHERS = sorted({column.name for column in Person.__table__.columns} - {"display_name", "attributes"})
@@ -239,3 +239,18 @@ def test_a_form_that_is_not_ours_changes_nothing(made):
 
     assert client.post("/account", data=fields(display_name="x")).status_code == 400
     assert person_of(made)["display_name"] is None
+
+
+def test_who_names_one_anew_at_each_sign_in_is_said_beside_the_display_name(house):
+    make_person(house, "ada", display_name="Ada")
+    portal = make_issuer(house, tenant="Main portal", attribute_map={"display_name": "name"})
+    other = make_issuer(house, "https://other.test", name="other", attribute_map={"display_name": "n"}, live=False)
+    quiet = make_issuer(
+        house, "https://quiet.test", name="quiet", update_people=False, attribute_map={"display_name": "n"}
+    )
+    client = house.signed_in("ada")
+    assert "set it anew" not in client.get("/account").text
+    for source in (portal, other, quiet):
+        make_identity(house, source, "1", "ada")
+
+    assert "Main portal may set it anew when you sign in." in client.get("/account").text

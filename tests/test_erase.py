@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from mintmark import people
+from mintmark import access_tokens, people, sessions
+from mintmark.assets import trash
 from mintmark.errors import FieldError
-from mintmark.models import Person, db, writing
+from mintmark.models import Asset, Person, ProviderSession, RefusedToken, db, writing
 from tests.conftest import PASSWORD
-from tests.making import make_asset, make_attribute, make_group, make_person
+from tests.making import make_asset, make_attribute, make_group, make_identity, make_issuer, make_person
 from tests.test_admin_person import act, edit, row_of
 
 CANARY = "canary-7f3a91"
@@ -59,6 +60,48 @@ def test_nothing_is_kept_but_id_and_username(house, ada, cleo):
     assert (session["device"], session["address"]) == (None, None) and session["ended_at"]
     assert client.get("/").status_code == 303
     assert house.log("person.erased")[-1]["person"] == cleo and house.log("person.created")[-1]["person"] == cleo
+
+
+def test_nothing_is_kept_of_how_she_came_in(house, ada, cleo):
+    ben = make_person(house, "ben")
+    issuer = make_issuer(house)
+    for username, subject in (("cleo", CANARY), ("ben", "b-17")):
+        make_identity(house, issuer, subject, username)
+    asset = make_asset(house, "helpdesk")
+    with house.app.app_context(), writing():
+        for person_id in (cleo, ben):
+            person = db.session.get_one(Person, person_id)
+            access_tokens.make(person, f"of {person.username}, {CANARY}", [asset], 30, by=house.by())
+        begun = sessions.begin(db.session.get_one(Person, cleo), now=house.clock(), address=None, device="").id
+        db.session.flush()
+        db.session.add(ProviderSession(id=begun, provider_id="x", sealed=CANARY.encode(), sealed_by="test"))
+        claims = {"sub": CANARY, "email": f"{CANARY}@example.test"}
+        db.session.add(RefusedToken(request="f" * 16, at=1, transport="query", header={}, claims=claims))
+    before = house.log()
+
+    erase(house, ada, cleo)
+
+    assert [row["subject"] for row in house.rows("SELECT subject FROM identity")] == ["b-17"]
+    assert [row["person_id"] for row in house.rows("SELECT person_id FROM access_token")] == [ben]
+    assert len(house.rows("SELECT * FROM access_token_asset")) == 1
+    assert house.rows("SELECT * FROM provider_session") == house.rows("SELECT * FROM refused_token") == []
+    # The log is never changed: the subject and the name of the access token stand where they were written down.
+    assert house.log()[: len(before)] == before
+    left = {name for name, text in everything(house).items() if CANARY in text}
+    assert left == {"log", "access_token"}  # Ben's has that name.
+
+
+def test_a_purged_asset_is_in_no_access_token_any_more(house, ada):
+    ben, asset, other = make_person(house, "ben"), make_asset(house, "helpdesk"), make_asset(house, "chat")
+    with house.app.app_context(), writing():
+        access_tokens.make(db.session.get_one(Person, ben), "both", [asset, other], 30, by=house.by())
+        trash.trash(db.session.get_one(Asset, asset), by=house.by())
+
+    with house.app.app_context(), writing():
+        trash.purge(db.session.get_one(Asset, asset), by=house.by())
+
+    assert [row["asset_id"] for row in house.rows("SELECT asset_id FROM access_token_asset")] == [other]
+    assert len(house.rows("SELECT * FROM access_token")) == 1
 
 
 def test_what_was_erased_is_not_in_the_database_file_any_more(sqlite_house):

@@ -1,11 +1,14 @@
 """`flask log archive`: written, then removed; nothing is lost wherever it stops, and nothing is counted twice or not at all."""
 
+import fcntl
 import json
+import resource
 import stat
 
 import pytest
 
-from mintmark.records import archiving
+from mintmark.models import db
+from mintmark.records import archiving, exporting, finding
 from tests.conftest import START
 from tests.log_rows import add_rows, count_all
 from tests.making import make_person
@@ -65,6 +68,23 @@ def test_old_rows_are_in_the_file_and_no_more_in_the_log(house, file):
     assert [path.name for path in file.parent.glob("archive*")] == ["archive.jsonl"]
 
 
+def test_the_log_is_exported_whole_in_short_transactions(house, monkeypatch):
+    monkeypatch.setattr(exporting, "_CHUNK", 4)
+    monkeypatch.setattr(exporting, "MAX_ROWS", 5)  # That is for the screen.
+    add_rows(house, 10)
+    ids = ids_left(house)
+    with house.app.app_context():
+        rows = exporting.all_rows()
+        read = [next(rows).id]
+        add_rows(house, 3)  # What comes later is left to the next export; nobody waits for a reader, or it would fail.
+        assert db.engine.pool.checkedout() == 0
+        read += [row.id for row in rows]
+
+    assert read == ids
+    lines = house.run("log", "export").stdout.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ids_left(house)
+
+
 def test_what_is_archived_was_counted_before(house, file):
     add_rows(house, 5, at=START - DAY, asset="a" * 36)
 
@@ -117,8 +137,10 @@ def test_a_kill_before_the_file_is_whole_removes_nothing(house, file, monkeypatc
     assert ids_in(file) == before
 
 
-def test_a_kill_while_rows_are_removed_is_made_good_by_the_next_run(house, file, monkeypatch):
-    monkeypatch.setattr(archiving, "CHUNK", 2)
+def stopped_while_removing(house, file, monkeypatch):
+    """Archive nine rows, and die when two of them are removed; return the ids of all."""
+    monkeypatch.setattr(archiving, "CHUNK", 4)
+    monkeypatch.setattr(archiving, "REMOVED", 2)
     add_rows(house, 9, at=START - DAY, asset="a" * 36)
     before, removed = ids_left(house), []
     remove_rows = archiving.remove_rows
@@ -134,12 +156,97 @@ def test_a_kill_while_rows_are_removed_is_made_good_by_the_next_run(house, file,
         archive(house, file)
     assert ids_in(file) == before
     assert [row["id"] for row in house.log("token.issued")] == before[2:]
+    return before
 
+
+@pytest.mark.both_databases
+def test_a_kill_while_rows_are_removed_is_made_good_by_the_same_command(house, file, monkeypatch):
+    before = stopped_while_removing(house, file, monkeypatch)
+    written = file.read_bytes()
+    add_rows(house, 3, at=START - DAY, asset="a" * 36)  # What comes late is none of the file's.
+
+    result = archive(house, file)
+
+    assert result.exit_code == 0, result.output
+    assert f"9 rows from before {TODAY} are in" in result.stdout
+    assert (file.read_bytes(), ids_in(file)) == (written, before)
+    assert len(house.log("token.issued")) == 3
+    assert len(house.log("log.archived")) == 1
+    assert "is there already" in archive(house, file).stderr
+
+
+def test_rows_that_a_stopped_archive_left_may_also_go_to_another_file(house, file, monkeypatch):
+    before = stopped_while_removing(house, file, monkeypatch)
     second = file.with_name("second.jsonl")
+
     assert archive(house, second).exit_code == 0
+
     assert ids_in(second) == before[2:]
     assert house.log("token.issued") == []
     assert len(house.log("log.archived")) == 2
+
+
+@pytest.mark.parametrize("change", ["another row", "later rows", "cut", "no rows"])
+def test_a_file_that_is_no_archive_of_this_log_takes_nothing_out_of_it(sqlite_house, file, monkeypatch, change):
+    stopped_while_removing(sqlite_house, file, monkeypatch)
+    lines, left = file.read_text().splitlines(keepends=True), ids_left(sqlite_house)
+    file.write_text({
+        "another row": "".join(lines).replace("token.issued", "token.failed"),
+        "later rows": "".join(lines[:-1]) + lines[-1].replace("2027-01-14", "2027-01-15"),
+        "cut": "".join(lines)[:-20],
+        "no rows": "",
+    }[change])  # fmt: skip
+
+    result = archive(sqlite_house, file)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: ")
+    assert ids_left(sqlite_house) == left
+
+
+def test_a_disk_that_is_full_leaves_no_file_and_all_rows(sqlite_house, file):
+    add_rows(sqlite_house, 1_000, at=START - DAY, event="person.signed_in")
+    before = ids_left(sqlite_house)
+    count_all(sqlite_house)  # So that from now on only the file is written.
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        result = archive(sqlite_house, file)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert result.exit_code == 1
+    assert "File too large" in result.stderr
+    assert ids_left(sqlite_house) == before
+    assert list(file.parent.glob("archive*")) == []
+
+
+def test_a_draft_of_a_run_that_was_killed_goes_and_one_that_is_being_written_stays(sqlite_house, file):
+    add_rows(sqlite_house, 3, at=START - DAY)
+    dead, alive, other = (file.with_name(file.name + each) for each in (".0123abcd.draft", ".89abcdef.draft", ".draft"))
+    for each in (dead, alive, other):
+        each.write_text("begun")
+    with alive.open() as written:
+        fcntl.flock(written, fcntl.LOCK_EX)
+        archive(sqlite_house, file)
+
+    assert [each.exists() for each in (dead, alive, other)] == [False, True, True]
+    assert len(ids_in(file)) == 3
+
+
+def test_an_old_row_that_was_committed_far_behind_the_others_is_archived_by_the_next_run(house, file, monkeypatch):
+    monkeypatch.setattr(finding, "_NEAR", 1)
+    add_rows(house, 3, at=START - DAY, event="person.signed_in")
+    add_rows(house, 3, event="person.signed_in")
+    add_rows(house, 1, at=START - DAY - 60, event="person.signed_out")
+
+    archive(house, file)
+    assert len(ids_in(file)) == 3  # Nobody reads all that followed for it.
+    archive(house, file.with_name("next.jsonl"))
+
+    [late] = ids_in(file.with_name("next.jsonl"))
+    assert late > max(ids_in(file))
+    assert [row["event"] for row in house.log()] == ["person.signed_in"] * 3 + ["log.archived"] * 2
 
 
 def test_rows_that_come_meanwhile_are_not_removed(house, file, monkeypatch):

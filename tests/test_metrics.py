@@ -2,6 +2,7 @@
 
 import pytest
 
+from mintmark import figures as of_this_node
 from mintmark.assets import save, trash
 from mintmark.keys import changing, rings
 from mintmark.keys.life import WAIT_SECONDS
@@ -30,6 +31,11 @@ def figures(house):
     assert answer.status_code == 200, answer.text
     lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def tokens(**outcomes):
+    amounts = {"done": 0, "refused": 0, "failed": 0, **outcomes}
+    return {f'mintmark_tokens_total{{outcome="{name}"}}': float(amount) for name, amount in amounts.items()}
 
 
 def use(house, key_id, algorithm="ES256"):
@@ -86,7 +92,7 @@ def test_the_figures_are_prometheus_text_and_kept_by_no_cache(watched):
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-store"
     assert "# TYPE mintmark_signing_keys_running_out gauge\n" in answer.text
-    assert figures(watched) == {"mintmark_signing_keys_running_out": 0.0}
+    assert figures(watched) == {"mintmark_signing_keys_running_out": 0.0, **tokens()}
 
 
 def test_the_figures_say_the_state_of_each_key_and_when_it_runs_out(watched):
@@ -110,6 +116,7 @@ def test_the_figures_say_the_state_of_each_key_and_when_it_runs_out(watched):
         runs_out % ("last", "ends"): now + 5000.0,
         runs_out % ("lost", "none"): float(now),
         "mintmark_signing_keys_running_out": 2.0,
+        **tokens(),
     }
     house.clock.advance(WAIT_SECONDS)
     assert figures(house).keys() >= {state % ("k1", "retired"), state % ("k2", "signing")}
@@ -117,11 +124,52 @@ def test_the_figures_say_the_state_of_each_key_and_when_it_runs_out(watched):
     assert not [name for name in figures(house) if '"k1"' in name]
 
 
+def test_tokens_are_counted_by_outcome_from_the_month_on(watched):
+    make_asset(watched, "widget")
+    make_asset(watched, "of-nobody", readers=[])
+    make_person(watched, "ben")
+    ben = watched.signed_in("ben")
+
+    assert [ben.get(path).status_code for path in ("/widget", "/widget", "/of-nobody")] == [200, 200, 403]
+
+    assert figures(watched).items() >= tokens(done=2, refused=1).items()
+    assert figures(watched).items() >= tokens(done=2, refused=1).items()
+    watched.clock.advance(17 * DAY)  # From the 15th of January to the first of February.
+    assert figures(watched).items() >= tokens().items()
+
+
 def test_where_the_database_does_not_answer_nothing_is_said(watched):
     with no_database(watched):
         answer = watched.client().get("/-/metrics", headers=RIGHT)
 
     assert (answer.status_code, answer.data) == (503, b"")
+
+
+def test_what_the_workers_of_this_node_counted_is_said_also_without_a_database(watched, tmp_path, monkeypatch):
+    board = of_this_node.Board()
+    monkeypatch.setattr(of_this_node, "board", board)
+    board.begin(tmp_path, 1)
+    board.join()
+    board.come()
+    board.go(0, 200, 0.004)
+    expected = {
+        'mintmark_node_requests_total{door="token",status="2xx"}': 1.0,
+        'mintmark_node_request_seconds_bucket{door="token",le="0.0025"}': 0.0,
+        'mintmark_node_request_seconds_bucket{door="token",le="0.005"}': 1.0,
+        'mintmark_node_request_seconds_bucket{door="token",le="+Inf"}': 1.0,
+        'mintmark_node_request_seconds_count{door="token"}': 1.0,
+        "mintmark_node_requests_at_work": 0.0,
+        "mintmark_node_database_failures_total": 0.0,
+        "mintmark_node_database_deadlines_total": 0.0,
+        "mintmark_node_log_lines_dropped_total": 0.0,
+    }
+
+    assert figures(watched).items() >= {**expected, **tokens()}.items()
+    with no_database(watched):
+        found = figures(watched)
+
+    assert found.items() >= expected.items()
+    assert not [name for name in found if not name.startswith("mintmark_node_")]
 
 
 def test_under_a_base_url_with_a_path_the_figures_are_below_it(sqlite_house):

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from mintmark.assets.definition import read_definition, read_origin
+from mintmark.assets.definition import read_definition
 from mintmark.assets.party_changes import differing, follow
 from mintmark.assets.party_fields import unheld
 from mintmark.errors import FieldError, InvalidFields
 from mintmark.keys.rings import Choice
+from mintmark.listed_origins import read_origin
 from mintmark.presets import all_presets, contract_of, kept_answers, read_answers, snippet_of
 from mintmark.presets.questions import Question
 

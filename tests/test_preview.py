@@ -368,7 +368,7 @@ def test_an_administrator_sees_header_and_claims_as_the_next_secret_would_sign_t
     answer = ada.get(URL + "?with=next")
     page = Page(answer.text)
     assert answer.status_code == 200 and token_on(answer) is None and len(staged.log()) == before
-    assert claims_on(answer)["sub"] == "ada" and '"k2"' in page.text and "k2" not in ada.get(URL).text
+    assert claims_on(answer)["sub"] == "ada" and '"k2"' in page.text and '"k2"' not in Page(ada.get(URL).text).text
     assert "The relying party takes them only where it has the next secret already." in page.text
     assert page.one("input", name="with", type="hidden")["value"] == "next"
     assert not Page(ada.get(URL).text).all("input", name="with")
@@ -396,7 +396,7 @@ def test_what_is_to_sign_next_is_the_administrators_alone(staged):
         assert "with=next" not in client.get(URL).text
         assert client.get(URL + "?with=next").status_code == 403
         answer = staged.post_form(client, URL, page=URL, **{"with": "next"})
-        assert answer.status_code == 403 and token_on(answer) is None and "k2" not in answer.text
+        assert answer.status_code == 403 and token_on(answer) is None and '"k2"' not in Page(answer.text).text
     assert staged.log("token.issued") == []
     assert staged.client().get(URL + "?with=next").status_code == 303
     ada = staged.signed_in("ada")

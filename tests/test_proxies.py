@@ -21,7 +21,7 @@ import pytest
 
 from tests.conftest import PASSWORD, SEALING_KEY, SECRET, House, skip_or_fail
 from tests.making import make_asset, make_person
-from tests.serving import Service, free_port
+from tests.serving import Service, free_port, wait_for
 from tests.test_browser_pages import chromium  # noqa: F401 — the fixture.
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -126,13 +126,17 @@ class Proxied:
         pairs = [each.split(": ", 1) for each in lines]
         return int(first.split()[1]), {name.lower(): value for name, value in pairs}, rest.decode()
 
-    def lines(self):
-        """Return what the service wrote down, as objects."""
-        found = []
-        for line in self.service.log.read_text().splitlines():
-            with contextlib.suppress(ValueError):
-                found.append(json.loads(line))
-        return found
+    def line_of(self, request):
+        """Return what the service wrote down of a request, as an object: it does so after the answer."""
+
+        def found():
+            for line in self.service.log.read_text().splitlines():
+                with contextlib.suppress(ValueError):
+                    said = json.loads(line)
+                    if said.get("request") == request:
+                        return said
+
+        return wait_for(found)
 
     def logs(self):
         """Return all that the proxy wrote anywhere."""
@@ -233,8 +237,7 @@ def test_the_address_in_the_log_is_the_clients_whatever_it_says(proxied, headers
     status, found, _ = proxied.ask("GET /tokens/chat HTTP/1.1", headers)
 
     assert status == 403 and found["mintmark-reason"] == "sign-in"
-    [line] = [line for line in proxied.lines() if line.get("request") == found["mintmark-request"]]
-    assert line["address"] == CLIENT
+    assert proxied.line_of(found["mintmark-request"])["address"] == CLIENT
 
 
 def test_headers_with_underscores_are_dropped(proxied):
@@ -253,8 +256,8 @@ def test_no_log_has_a_query_a_referer_or_a_cookie(proxied):
     found = [proxied.ask(f"GET {path}?token={QUERY} HTTP/1.1", headers)[0] for path in paths]
 
     assert max(found) < 500
-    time.sleep(0.1)
-    assert CLIENT in proxied.logs() and QUERY not in proxied.logs() + proxied.service.log.read_text()
+    wait_for(lambda: CLIENT in proxied.logs())
+    assert QUERY not in proxied.logs() + proxied.service.log.read_text()
 
 
 @pytest.mark.parametrize("way", ["query", "fragment"])
@@ -269,9 +272,8 @@ def test_no_log_has_the_token_of_a_launch_or_where_a_stranger_comes_back_to(prox
     token = re.search(r"jwt=([\w.-]+)", headers["location"])[1]
     assert jwt.decode(token, SECRET, algorithms=["HS256"])["sub"] == "ben" and QUERY in led["location"]
     given = page["set-cookie"].partition("=")[2].partition(";")[0]
-    time.sleep(0.1)
+    wait_for(lambda: f"/tokens/launch/{way}" in proxied.logs())
     told = proxied.logs() + proxied.service.log.read_text()
-    assert f"/tokens/launch/{way}" in told
     for what in (token, *token.split(".")[1:], QUERY, proxied.cookie, given):
         assert what not in told
 
@@ -336,10 +338,11 @@ def _connected(port):
 
 
 def test_where_the_site_does_not_answer_no_log_has_a_query_either(proxied):
-    proxied.service.stop()  # Last of each proxy's tests.
+    proxied.service.stop()
 
     status, _, _ = proxied.ask(f"GET /tokens/auth/jwt?token={QUERY} HTTP/1.1", [f"Referer: /x?{QUERY}"])
+    wait_for(lambda: "502" in proxied.logs())
+    told = proxied.logs()
+    proxied.service.start()
 
-    assert status == 502
-    time.sleep(0.1)
-    assert QUERY not in proxied.logs()
+    assert status == 502 and QUERY not in told

@@ -4,21 +4,28 @@ ASVS 11.2.2, 13.3.4; NIST SP 800-57 part 1 §5.3: keys have an end, and what the
 """
 
 import base64
+import json
 import threading
 import time
 
 import psycopg
 import pytest
 
-from mintmark import resealing, site
+from mintmark import resealing, sessions, site
 from mintmark.assets import overlap, save
 from mintmark.assets.secrets import read_secret
 from mintmark.commands import sealing_key
 from mintmark.database import bring_up_to_date
 from mintmark.errors import ConfigurationError
-from mintmark.models import db, writing
+from mintmark.issuers import saving as issuers
+from mintmark.issuers.secret import open_secret
+from mintmark.models import OpenIDProvider, ProviderSession, db, writing
+from mintmark.openid import saving as providers
+from mintmark.openid.definition import read_provider
+from mintmark.people import find_person
+from mintmark.sessions import Entrance
 from tests.conftest import SEALING_KEY, House
-from tests.making import make_asset, make_key, make_person
+from tests.making import key_pair, make_asset, make_issuer, make_key, make_person
 
 NEW = "new:" + base64.b64encode(b"the tests seal with another one.").decode()
 AUD = '{"aud": "desk", "sub": "{{ user.username }}"}'
@@ -90,6 +97,67 @@ def test_everything_is_moved_and_then_the_new_key_alone_is_enough(made, make_hou
     start(alone)
     assert tokens_of(alone, "a", "b", "keyed") == tokens_of(both, "a", "b", "keyed") == [200] * 3
     assert alone.run("check").exit_code == 0
+
+
+@pytest.mark.both_databases
+def test_what_is_kept_of_issuers_providers_and_their_sessions_is_moved_too(made, make_house):
+    issuer_id = make_issuer(made, secret=OTHER + "-of-an-issuer")
+    make_issuer(made, "https://keys.test", name="keys", algorithm="ES256", keys=[("k", key_pair("ES256", 1).public)])
+    old = made.mint.settings.sealer
+    with made.app.app_context(), writing() as session:
+        values = read_provider(
+            {"name": "campus", "issuer": "https://id.test", "client_id": "x"},
+            group_ids={}, attributes={}, site_url="http://a.test", fetch_also=frozenset(),
+        )  # fmt: skip
+        provider = providers.create(values, secret="a client secret", sealer=old, by=made.by())
+        way = Entrance(provider.id, "https://id.test")
+        begun = sessions.begin(find_person("ben"), now=made.clock(), address=None, device="", by_way_of=way)
+        place = {"table": "provider_session", "row": begun.id, "column": "sealed"}
+        sealed = old.seal(b"an ID token", **place)
+        session.flush()
+        session.add(ProviderSession(id=begun.id, provider_id=provider.id, sealed=sealed, sealed_by="test"))
+        session.add(
+            OpenIDProvider(
+                name="public", issuer="x", client_id="x", definition={}, live=False, created_at=0, revised_at=0
+            )
+        )
+    with pytest.raises(ConfigurationError, match="the sealing key test, which"):
+        start(make_house(SEALING_KEY=NEW))
+
+    code, out, errors = run(make_house(SEALING_KEY=f"{NEW},{SEALING_KEY}"), "reseal")
+
+    assert (code, errors) == (0, "")
+    assert out.startswith("3 secrets, 1 signing key, 1 issuer’s secret, 1 client secret and 1 ID token moved to the")
+    detail = json.loads(made.log("site.resealed")[0]["detail"])
+    assert {name: detail[name] for name in detail if name not in ("secrets", "signing_keys")} == {
+        "sealing_key": "new", "trusted_issuers": 1, "openid_providers": 1, "provider_sessions": 1,
+    }  # fmt: skip
+    alone = make_house(SEALING_KEY=NEW)
+    start(alone)
+    sealer = alone.mint.settings.sealer
+    with alone.app.app_context():
+        issuer = issuers.get_issuer(issuer_id)
+        assert open_secret(issuer, sealer=sealer).decode() == OTHER + "-of-an-issuer"
+        assert (issuer.sealed_by, issuer.fingerprint) == ("new", sealer.fingerprint((OTHER + "-of-an-issuer").encode()))
+        assert providers.open_secret(providers.find_live("campus"), sealer=sealer) == "a client secret"
+        kept = db.session.get_one(ProviderSession, place["row"])
+        assert sealer.open(kept.sealed, **place) == b"an ID token"
+
+
+@pytest.mark.slow
+def test_an_issuer_whose_secret_does_not_open_is_named_too(made, make_house):
+    make_issuer(made, secret=OTHER + "-of-an-issuer")
+    with made.app.app_context(), writing() as session:
+        damaged = {"sealed": b"\x01\x04test" + b"damaged" * 9}
+        session.execute(db.text("UPDATE trusted_issuer SET sealed = :sealed"), damaged)
+
+    code, out, errors = run(make_house(SEALING_KEY=f"{NEW},{SEALING_KEY}"), "reseal")
+
+    assert (code, errors) == (
+        1,
+        "error: portal: the secret of this trusted issuer does not open and was left as it is\n",
+    )
+    assert "Something is sealed with test still: leave it where it is." in out
 
 
 @pytest.mark.slow

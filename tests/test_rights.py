@@ -13,12 +13,13 @@ import pytest
 from mintmark.models import Asset, db, writing
 from mintmark.web.rights import EDITORS_TOO
 from tests.conftest import SEALING_KEY, House
-from tests.making import make_asset, make_attribute, make_group, make_key, make_person
+from tests.making import make_asset, make_attribute, make_group, make_issuer, make_key, make_person, make_provider
 
 UNKNOWN = [
     *(room + rest for room in ("/admin", "/account") for rest in ("/", "/x", "/x/y", "/assets/x/y/z", "/sessions/x")),
     "/admin/people/", "/admin/assets/x/nothing", "/admin/assets/new/", "/admin/log/1/2", "/account/preview", "/account/password/",
     "/admin/keys/", "/admin/keys/x/nothing", "/admin/keys/new/", "/admin/keys/x/public.pem/",
+    "/admin/issuers/", "/admin/issuers/x/nothing", "/admin/issuers/new/", "/admin/issuers/why/", "/admin/issuers/x",
 ]  # fmt: skip
 
 
@@ -38,6 +39,8 @@ class Walk:
             "person_id": make_person(house, "ben"),
             "group_id": group_id,
             "signing_key_id": make_key(house, number=0),
+            "provider_id": make_provider(house),
+            "issuer_id": make_issuer(house, secret="a-secret-of-the-portal-and-of-nobody-else"),
             "name": "city",
             "path": "integrations/desk",
             "slug": "zendesk-sso",
@@ -47,7 +50,7 @@ class Walk:
         }
         make_asset(house, "integrations/chat", editors=["chat"])
         self.absent = {
-            **{name: str(uuid.uuid4()) for name in ("asset_id", "person_id", "group_id", "signing_key_id")},
+            **{name: str(uuid.uuid4()) for name in self.there if name.endswith("_id") and name != "row_id"},
             **{"name": "nothing", "path": "nothing", "slug": "nothing", "number": 99, "row_id": 99_999, "rest": "x"},
         }
 

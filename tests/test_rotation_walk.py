@@ -1,7 +1,7 @@
 """Whatever administrators do with keys, in whatever order: every token is good for as long as it says, with any cache.
 
 Random walks through the acts, with the clock moved between them; many times as many states as under load
-(tests/test_rotation_load.py). Only revoking may make a token fail, for that is what it is for.
+(tests/faults/test_nodes_rotation.py). Only revoking may make a token fail, for that is what it is for.
 """
 
 import random

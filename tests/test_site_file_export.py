@@ -43,7 +43,8 @@ def exported(house):
 def test_an_empty_site_is_a_short_file_that_imports(house):
     text = exported(house)
 
-    assert text == "mintmark: 1\nattributes: []\ngroups: []\npeople: []\nsigning_keys: []\nassets: []\n"
+    sections = "attributes groups people signing_keys assets trusted_issuers openid_providers".split()
+    assert text == "mintmark: 1\n" + "".join(f"{section}: []\n" for section in sections)
     assert imported(house, text) == []
     assert [row["event"] for row in house.log()] == ["site.exported"]
 
@@ -93,6 +94,8 @@ assets:
     answer: {form: raw, methods: [GET]}
     params: [{name: nonce}, {name: room, one_of: [a, b]}]
     live: true
+trusted_issuers: []
+openid_providers: []
 """
     )
 

@@ -12,7 +12,16 @@ from mintmark.models import writing
 from mintmark.people import find_person, set_password
 from tests.conftest import PASSWORD, START, csrf_of
 from tests.filling import _Forms, sent
-from tests.making import make_asset, make_key, make_next_key, make_person
+from tests.making import (
+    key_pair,
+    make_asset,
+    make_identity,
+    make_issuer,
+    make_key,
+    make_next_key,
+    make_person,
+    make_provider,
+)
 
 ROOT = Path(__file__).parents[1]
 LATE = 15 * 60 + 1
@@ -45,8 +54,63 @@ def _of_secret(act, path, typed, is_done, form=""):
     return Act(f"asset_secret.{act}", "asset_secret.form", typed, done, {"asset_id": path}, form=form)
 
 
+def _of_provider(act, name, typed, is_done):
+    done = f"SELECT 1 FROM openid_provider WHERE name = '{name}' AND {is_done}"
+    return Act(f"providers.{act}", "providers.provider", typed, done, {"provider_id": name})
+
+
 NEXT_SECRET = "the-next-secret-of-the-help-desk-9876543210"
+
+
+def _of_issuer(act, name, typed, is_done, answer=303):
+    done = f"SELECT 1 FROM trusted_issuer WHERE name = '{name}' AND {is_done}"
+    return Act(f"issuer.{act}", "issuer.issuer", typed, done, {"issuer_id": name}, answer=answer)
+
+
+def _of_its_key(key_id, live="live"):
+    return f"EXISTS (SELECT 1 FROM issuer_key WHERE issuer_id = id AND key_id = '{key_id}' AND {live})"
+
+
 ACTS = {
+    "a trusted issuer": Act(
+        "issuers.create_issuer",
+        "issuers.form",
+        {"name": "made", "issuer": "https://made.test", "audience": "us", "algorithm": "ES256", "how": "pair_made"},
+        "SELECT 1 FROM trusted_issuer WHERE name = 'made'",
+        answer=200,
+    ),
+    "the settings of an issuer": _of_issuer("revise_issuer", "saved", {"leeway": "59"}, "revised_at > created_at"),
+    "switching an issuer off": _of_issuer("switch_issuer", "switched", {}, "NOT live"),
+    "taking an issuer away": Act(
+        "issuer.remove_issuer",
+        "issuer.issuer",
+        {"confirmed": "removed"},
+        "SELECT 1 FROM person WHERE username = 'ada' AND NOT EXISTS (SELECT 1 FROM trusted_issuer WHERE name = 'removed')",
+        {"issuer_id": "removed"},
+    ),
+    "another secret of an issuer": _of_issuer(
+        "change_secret", "secretive", {"how": "secret_made"}, "revised_at > created_at", answer=200
+    ),
+    "another way to its key": Act(
+        "issuer.change_key",
+        "issuer.key_form",
+        {"algorithm": "ES256", "how": "pair_made", "key_id": "k1"},
+        "SELECT 1 FROM trusted_issuer WHERE name = 'turning' AND sealed IS NULL",
+        {"issuer_id": "turning"},
+        answer=200,
+    ),
+    "a key of an issuer": _of_issuer(
+        "add_key", "with-10", {"how": "pair_made", "key_id": "k2"}, _of_its_key("k2"), answer=200
+    ),
+    "switching a key of an issuer off": _of_issuer("switch_key", "with-11", {}, f"NOT {_of_its_key('k1')}"),
+    "taking a key of an issuer away": _of_issuer("remove_key", "with-12", {}, f"NOT {_of_its_key('k1')}"),
+    "an access token": Act(
+        "access_tokens.make_access_token",
+        "access_tokens.access_tokens",
+        {"name": "laptop", "days": "30", "assets": "one"},
+        "SELECT 1 FROM access_token WHERE name = 'laptop'",
+        answer=200,
+    ),
     "a new signing key": Act(
         "key_form.make_key",
         "key_form.form",
@@ -168,6 +232,44 @@ ACTS = {
         "SELECT 1 FROM person WHERE username = 'dan' AND erased_at IS NOT NULL",
         {"person_id": "dan"},
     ),
+    "an OpenID provider": Act(
+        "providers.create_provider",
+        "providers.form",
+        {"name": "p-new", "issuer": "https://1.1.1.1", "client_id": "ours", "client_secret": None},
+        "SELECT 1 FROM openid_provider WHERE name = 'p-new'",
+    ),
+    "another setting of a provider": _of_provider(
+        "revise_provider", "p-set", {"client_id": "typed"}, "client_id = 'typed'"
+    ),
+    "another client secret": _of_provider("change_secret", "p-secret", {"is_public": "on"}, "sealed IS NULL"),
+    "switching a provider off": _of_provider("switch_provider", "p-off", {}, "NOT live"),
+    "taking a provider away": Act(
+        "providers.remove_provider",
+        "providers.provider",
+        {"confirmed": "p-gone"},
+        "SELECT 1 FROM site WHERE NOT EXISTS (SELECT 1 FROM openid_provider WHERE name = 'p-gone')",
+        {"provider_id": "p-gone"},
+    ),
+    "unlinking an own identity": Act(
+        "own_identities.unlink_identity",
+        "own_identities.identities",
+        {},
+        "SELECT 1 FROM trusted_issuer WHERE NOT EXISTS (SELECT 1 FROM identity WHERE subject = 'of ada')",
+    ),
+    "linking somebody's identity": Act(
+        "person_identities.link_identity",
+        "person_identities.identities",
+        {"source": "issuer:door", "subject": "of cid, typed"},
+        "SELECT 1 FROM identity WHERE subject = 'of cid, typed'",
+        {"person_id": "cid"},
+    ),
+    "unlinking somebody's identity": Act(
+        "person_identities.unlink_identity",
+        "person_identities.identities",
+        {},
+        "SELECT 1 FROM trusted_issuer WHERE NOT EXISTS (SELECT 1 FROM identity WHERE subject = 'of ann')",
+        {"person_id": "ann"},
+    ),
 }
 
 
@@ -201,6 +303,15 @@ class Stage:
             trash.trash(save.lock_asset(self.ids["three"]), by=house.by())
         for path, at in _STAGED.items():
             self.stage_secret(path, at)
+        for number, name in enumerate(("saved", "switched", "removed", "secretive", "turning")):
+            self.ids[name] = make_issuer(house, f"https://{name}.test", name=name, secret=f"{number}-" + "s" * 40)
+        for number in (10, 11, 12):
+            name, keys = f"with-{number}", [("k1", key_pair("ES256", number).public)]
+            self.ids[name] = make_issuer(house, f"https://{name}.test", name=name, algorithm="ES256", keys=keys)
+        self.ids |= {name: make_provider(house, name=name) for name in ("p-set", "p-secret", "p-off", "p-gone")}
+        door = make_issuer(house, "https://door.test", name="door", secret="the-secret-of-the-door-and-of-nobody-else")
+        for username in ("ada", "ann"):
+            make_identity(house, door, f"of {username}", username)
         self.adapter = house.app.url_map.bind("localhost")
 
     def stage_secret(self, path, at):

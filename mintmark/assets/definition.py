@@ -4,10 +4,8 @@
 keeps, whole and normal, or raises InvalidFields with every problem at once.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from mintmark import payload, tokens
 from mintmark.assets.key_field import algorithm_of, check_key, key_reader
@@ -33,13 +31,11 @@ from mintmark.fields import (
     read_whole,
 )
 from mintmark.keys.rings import Choice
+from mintmark.listed_origins import read_origins
 from mintmark.paths import read_path
 
 MIN_LIFETIME, MAX_LIFETIME, MAX_BACKDATE = 10, 31_536_000, 60
 MAX_ORIGINS, MAX_GROUPS = 50, 100
-_HOST = re.compile(
-    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\]", re.ASCII
-)
 
 DEFAULTS: dict[str, Any] = {
     "algorithm": "HS256",
@@ -125,28 +121,6 @@ def _defaults(entered: Mapping[str, Any], keys: Mapping[str, Choice]) -> dict[st
     return found
 
 
-def read_origin(value: Any) -> str:
-    """Return an origin exactly as browsers send it (RFC 6454 §6.2). Raises FieldError."""
-    text = read_text(value, "origins")
-    try:
-        parts = urlsplit(text) if re.fullmatch(r"https?://[^/?#@\\\s]+", text) else None
-        is_good = (
-            parts is not None
-            and _HOST.fullmatch(parts.netloc.rpartition(":")[0] if parts.port else parts.netloc) is not None
-            and (parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1"))
-            and parts.port != {"https": 443, "http": 80}[parts.scheme]
-        )
-    except ValueError:
-        is_good = False
-    if not is_good:
-        raise FieldError(
-            f"“{text[:80]}” is not exactly https://host or https://host:port in lower case, without the usual port"
-            " (http only for localhost and 127.0.0.1)",
-            "origins",
-        )
-    return text
-
-
 def read_asset_path(value: Any) -> str:
     """Return the path that somebody entered for an asset. Raises FieldError."""
     return read_path(read_text(value, "path", longest=2_000, may_be_empty=True))
@@ -167,10 +141,7 @@ def _claims(value: Any) -> dict[str, bool]:
 
 
 def _origins(value: Any) -> list[str]:
-    origins = [read_origin(item) for item in read_list(value, "origins", most=MAX_ORIGINS)]
-    if len(set(origins)) != len(origins):
-        raise FieldError("names an origin twice", "origins")
-    return origins
+    return read_origins(value, "origins", most=MAX_ORIGINS)
 
 
 def _headers(value: Any) -> dict[str, str]:

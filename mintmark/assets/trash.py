@@ -6,7 +6,7 @@ comes back switched off, so that nobody gets an error from it unseen.
 
 from sqlalchemy import delete
 
-from mintmark import log, search
+from mintmark import access_tokens, log, search
 from mintmark.assets import save
 from mintmark.assets.anew import read_anew
 from mintmark.assets.credentials import Credentials
@@ -67,6 +67,7 @@ def purge(asset: Asset, *, by: Occasion) -> None:
         lasting.remember(asset_id, signed_until=asset.trashed_at, now=by.now)
     log.note("asset.purged", by, asset=asset_id, revision=asset.revision, detail={"path": asset.path})
     search.forget(search.ASSET, [asset_id])
+    access_tokens.forget_asset(asset_id)
     for statement in (
         delete(TokenCount).where(TokenCount.asset == asset_id),
         delete(Access).where(Access.asset_id == asset_id),

@@ -89,9 +89,9 @@ def occasion(now: float) -> Occasion:
 
 def init_app(app: Flask) -> None:
     """Add all commands; their modules are imported here, for pages need none of them."""
-    from mintmark.commands import keys, log, sealing_key, setup, site_file, tokens
+    from mintmark.commands import backup, keys, log, sealing_key, setup, site_file, tidy, tokens
 
-    for module in (setup, tokens, log):
+    for module in (setup, tokens, tidy, log, backup):
         for each in module.commands.commands.values():
             app.cli.add_command(each)
     app.cli.add_command(site_file.commands)

@@ -16,13 +16,21 @@ from mintmark.commands import command, get_ready_mint, occasion, refuse
 from mintmark.errors import Busy, ConfigurationError, NotFound
 from mintmark.instance import KeyFile
 from mintmark.issue import Mint
-from mintmark.models import Asset, Secret, SigningKey, db, writing
+from mintmark.models import Asset, OpenIDProvider, Secret, SigningKey, TrustedIssuer, db, writing
 from mintmark.sealing import Sealer, SealingKey
 
 commands = click.Group()
 PAUSE_SECONDS = 0.02  # Others want to write too.
 PATIENCE_SECONDS = 60.0
 _MAX_BROKEN = 1000
+_WORDS = {
+    "secrets": "secret",
+    "signing_keys": "signing key",
+    "trusted_issuers": "issuer’s secret",
+    "openid_providers": "client secret",
+    "provider_sessions": "ID token",
+}
+_ALWAYS = ("secrets", "signing_keys")
 _T = TypeVar("_T")
 
 
@@ -148,10 +156,10 @@ def _patiently(act: Callable[[], _T]) -> _T:
 
 
 def _say_moved(sealer: Sealer, moved: dict[str, int]) -> None:
-    secrets, keys = moved["secrets"], moved["signing_keys"]
     first = sealer.keys[0].key_id
-    if secrets or keys:
-        counts = f"{_count(secrets, 'secret')} and {_count(keys, 'signing key')}"
+    if any(moved.values()):
+        *some, last = [_count(moved[name], word) for name, word in _WORDS.items() if moved[name] or name in _ALWAYS]
+        counts = f"{', '.join(some)} and {last}"
         click.echo(f"{counts} moved to the sealing key {first}. Fingerprints of secrets are others now.")
     else:
         click.echo(f"Nothing was left to move to the sealing key {first}.")
@@ -167,9 +175,22 @@ def _broken_in_words(broken: dict[str, list[str]]) -> list[str]:
     paths = db.session.query(Asset.path).join(Secret, Secret.asset_id == Asset.id).filter(Secret.id.in_(secrets))
     ids = db.session.query(SigningKey.key_id).filter(SigningKey.id.in_(keys))
     words = "a secret of this asset, of now or before, does not open and was left as it is"
-    return [f"{path}: {words}" for (path,) in paths.distinct().order_by(Asset.path)] + [
-        f"{key_id}: this signing key does not open and was left as it is" for (key_id,) in ids
-    ]
+    found = [f"{path}: {words}" for (path,) in paths.distinct().order_by(Asset.path)]
+    found += [f"{key_id}: this signing key does not open and was left as it is" for (key_id,) in ids]
+    return found + _broken_sources(broken)
+
+
+def _broken_sources(broken: dict[str, list[str]]) -> list[str]:
+    found = []
+    for section, kind, whose in (
+        ("trusted_issuers", TrustedIssuer, "the secret of this trusted issuer"),
+        ("openid_providers", OpenIDProvider, "the client secret of this OpenID provider"),
+    ):
+        names = db.session.query(kind.name).filter(kind.id.in_(broken.get(section, []))).order_by(kind.name)
+        found += [f"{name}: {whose} does not open and was left as it is" for (name,) in names]
+    if number := len(broken.get("provider_sessions", [])):
+        found.append(f"{_count(number, 'ID token')} of sessions: left as they are, for they do not open")
+    return found
 
 
 def _say_what_may_go(sealer: Sealer, in_use: set[str]) -> None:

@@ -9,11 +9,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 import click
 
 from mintmark.commands import command, occasion, refuse
+from mintmark.new_file import made_at
 from mintmark.web import get_mint
 
 commands = click.Group("site", help="The site file: everything an administrator keeps, as one document.")
@@ -43,7 +45,11 @@ def export_site(file: str) -> None:
 @command(commands, "import")
 @click.argument("file", type=click.File("rb"))
 @click.option("--dry-run", "is_dry", is_flag=True, help="Say what would be changed, and change nothing.")
-@click.option("--prune", is_flag=True, help="Trash assets and switch off people that are not in the file; keys stay.")
+@click.option(
+    "--prune",
+    is_flag=True,
+    help="Trash assets, switch off people, trusted issuers and providers that are not in the file; keys stay.",
+)
 @click.option("--reset-passwords", is_flag=True, help="Set passwords of people who exist already.")
 def import_site(file: IO[bytes], is_dry: bool, prune: bool, reset_passwords: bool) -> None:
     """Take over a site file (`-` is standard input): all of it, or nothing."""
@@ -55,7 +61,9 @@ def import_site(file: IO[bytes], is_dry: bool, prune: bool, reset_passwords: boo
     mint = get_mint()
     text = read_bytes(file.read(MAX_BYTES + 1))
     bring_up_to_date(mint.settings)
-    options = Options(prune=prune, reset_passwords=reset_passwords, environ=os.environ)
+    options = Options(
+        prune=prune, reset_passwords=reset_passwords, environ=os.environ, fetch_also=mint.settings.fetch_also
+    )
     one_import = Import(
         text,
         options,
@@ -106,14 +114,5 @@ def _output(file: str) -> Iterator[IO[bytes]]:
         with open(path, "wb") as device:
             yield device
         return
-    draft = f"{path}.{os.getpid()}.draft"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as output:
-            yield output
-            output.flush()
-            os.fsync(output.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
+    with made_at(Path(path), may_replace=True) as draft, draft.open("wb") as output:
+        yield output

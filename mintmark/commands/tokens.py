@@ -87,12 +87,14 @@ def _see_declared(declared: list[str], given: list[tuple[str, str]]) -> None:
 @command(commands, "check")
 @click.option("--strict", is_flag=True, help="Exit with 1 also where there are only warnings.")
 def check(strict: bool) -> None:
-    """Try every asset on its real readers and on awkward people.
+    """Try every asset on its real readers and on awkward people; look at who signs people in.
 
     Standard output: a line for each asset and the sum. Standard error: `error: PATH: …` for what real readers
-    would get, `warning: PATH: …` for the rest. Exits with 1 where there is an error.
+    would get, `warning: PATH: …` for the rest, `warning: trusted_issuers NAME: …` and `warning: openid_providers
+    NAME: …` of those that are live. Exits with 1 where there is an error.
     """
     from mintmark.examine import Examiner, examine_every_asset
+    from mintmark.examine.sources import warned_sources
 
     mint = get_ready_mint()
     examiner = Examiner(now=mint.clock(), site_url=mint.settings.site_url)
@@ -105,6 +107,10 @@ def check(strict: bool) -> None:
             kind = "error" if finding.is_error else "warning"
             click.echo(f"{kind}: {examined.path}: {finding}{people}", err=True)
         click.echo(_summary(examined))
+    for source in warned_sources():
+        warnings += len(source.words)
+        for words in source.words:
+            click.echo(f"warning: {source.section} {source.name}: {words}", err=True)
     click.echo(", ".join((_count(assets, "asset"), _count(errors, "error"), _count(warnings, "warning"))))
     if errors or (strict and warnings):
         raise SystemExit(1)

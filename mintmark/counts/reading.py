@@ -4,6 +4,7 @@ The number of rows that are read depends on the span, never on how many assets o
 """
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from sqlalchemy import func, select, union_all
 
@@ -67,6 +68,15 @@ def _span(asset_id: str, seconds: int, amount: int, *, now: float) -> Span:
         if bar is not None and row.outcome in ("done", "refused", "failed"):
             setattr(bar, row.outcome, getattr(bar, row.outcome) + row.amount)
     return Span(seconds, list(bars.values()))
+
+
+def this_month(*, now: float) -> dict[str, int]:
+    """Return how many tokens were asked for since the month began (UTC), by outcome."""
+    began = datetime.fromtimestamp(now, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    mine = (TokenCount.asset == WHOLE_SITE, TokenCount.at >= int(began.timestamp()))
+    sums = select(TokenCount.outcome, func.sum(TokenCount.amount)).where(*mine).group_by(TokenCount.outcome)
+    found = {outcome: int(amount) for outcome, amount in db.session.execute(sums)}
+    return {"done": 0, "refused": 0, "failed": 0, **found}
 
 
 def busiest(*, now: float, days: int = 7, limit: int = 10) -> list[Busy]:

@@ -32,13 +32,13 @@ def is_counted(event: Any) -> ColumnElement[bool]:
     return event.in_(_COUNTED)  # type: ignore[no-any-return]
 
 
-def catch_up(engine: Engine, *, now: float) -> bool:
-    """Count what came since the last time, at most STEP rows; tell whether there is more. Raises Busy.
+def catch_up(engine: Engine, *, now: float, most: int | None = None) -> bool:
+    """Count what came since the last time, at most STEP rows, or `most`; tell whether there is more. Raises Busy.
 
     Commits by itself, as the recorder does, for a step is whole or nothing and belongs to no request.
     """
     with engine.connect() as connection:
-        counted, last, is_full = _next_step(connection, now)
+        counted, last, is_full = _next_step(connection, now, most or STEP)
     if last is None:
         return False
     with writing_to(engine) as connection:
@@ -60,7 +60,7 @@ def keep_up(engine: Engine, clock: Callable[[], float]) -> None:
         log.say("counts.failed", kind=type(failure).__name__, is_busy=isinstance(failure, Busy))
 
 
-def _next_step(connection: Connection, now: float) -> tuple[int, int | None, bool]:
+def _next_step(connection: Connection, now: float, most: int) -> tuple[int, int | None, bool]:
     """Return the mark, the last row of the next step (None: nothing to count yet), and whether more may follow.
 
     SQLite has one writer, so ids come in the order of commits. On PostgreSQL a row may appear behind a later
@@ -68,18 +68,18 @@ def _next_step(connection: Connection, now: float) -> tuple[int, int | None, boo
     """
     counted = connection.scalar(select(Site.counted_log_id).where(Site.id == 1))
     assert counted is not None  # noqa: S101 — for the type checker: there is a site.
-    rows = select(LogRow.id, LogRow.at, LogRow.event).where(LogRow.id > counted).order_by(LogRow.id).limit(STEP)
+    rows = select(LogRow.id, LogRow.at, LogRow.event).where(LogRow.id > counted).order_by(LogRow.id).limit(most)
     step = rows.subquery()
     if connection.dialect.name == "sqlite":
         last, amount = connection.execute(select(func.max(step.c.id), func.count()).select_from(step)).one()
-        return counted, last, amount == STEP
+        return counted, last, amount == most
     age = _seconds_of_oldest_writer(connection)
     settled = (now - max(_SETTLED_SECONDS, age + 5)) * 1000
     token = func.max(step.c.id).filter(is_counted(step.c.event), step.c.at <= settled)
     last, end, amount = connection.execute(select(token, func.max(step.c.id), func.count()).select_from(step)).one()
-    if last is None and amount == STEP and not age:
+    if last is None and amount == most and not age:
         last = end  # So many other rows, as an import leaves, and nobody writes.
-    return counted, last, amount == STEP and last is not None
+    return counted, last, amount == most and last is not None
 
 
 def _seconds_of_oldest_writer(connection: Connection) -> float:

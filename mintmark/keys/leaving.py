@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from mintmark.errors import FieldError
 from mintmark.keys.life import SKEW_SECONDS
 from mintmark.keys.rings import lock_ring
-from mintmark.models import Asset, KeyRing, LogRow, Revision, TokenCount, db
+from mintmark.models import Asset, KeyRing, LogRow, Revision, TokenCount, db, log_parts
 
 FOR_EVER = 2**62
 NO_AUDIENCE = ""  # No `aud` is empty.
@@ -80,9 +80,14 @@ def left_by_others(ring_id: str, asset_id: str, *, now: float) -> dict[str, int]
 
 def has_issued(asset_id: str) -> bool:
     """Tell whether an asset ever issued a token; its rows may be archived, but not its counts."""
-    rows = exists().where(LogRow.asset == asset_id, LogRow.event == "token.issued")
-    counts = exists().where(TokenCount.asset == asset_id, TokenCount.outcome == "done")
-    return bool(db.session.scalar(select(rows | counts)))
+    counted = exists().where(TokenCount.asset == asset_id, TokenCount.outcome == "done")
+    if db.session.scalar(select(counted)):
+        return True
+    issued = LogRow.event == "token.issued"
+    return any(
+        db.session.scalar(select(exists().where(*log_parts.has("asset", asset_id, parts), issued)))
+        for parts in log_parts.in_order(0, log_parts.MAX_ID)
+    )
 
 
 def _good_until(use: Use, signs_until: int) -> int:

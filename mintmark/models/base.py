@@ -5,10 +5,7 @@ Reading needs no ceremony. Writing happens inside `with writing():`, which takes
 begins, and commits on the way out: once, as the last step of a view or command.
 """
 
-import fcntl
-import os
 import sqlite3
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,14 +16,20 @@ from weakref import WeakKeyDictionary
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger, Connection, Engine, Index, String, Text, event, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Session as OrmSession
 
 from mintmark.config import Settings
 from mintmark.errors import Busy
+from mintmark.models import patience
+from mintmark.models.postgresql import Server
+from mintmark.models.write_queue import BUSY_SECONDS, WriteQueue
 
-BUSY_SECONDS = 2.0
+# Connections that a process has at most, beside those of its wire: a worker has a thread for each request that it
+# serves at once (four), and each of them needs two at most; a probe, and a thread that counts.
+POOL_SIZE, MORE_FOR_A_WHILE = 5, 7
 _IMMEDIATE = "mintmark_immediate"
 _M = TypeVar("_M")
 
@@ -95,75 +98,47 @@ def writing_to(engine: Engine) -> Iterator[Connection]:
 def _or_busy() -> Iterator[None]:
     try:
         yield
-    except DBAPIError as error:
+    except (DBAPIError, PoolTimeout) as error:
         if is_unavailable(error):
             raise Busy("The database cannot be written at this moment. Try again in a few seconds.") from error
         raise
 
 
-def is_unavailable(error: DBAPIError) -> bool:
-    """Tell whether the database is locked, full, read-only or gone, rather than our statement wrong."""
+def is_unavailable(error: SQLAlchemyError) -> bool:
+    """Tell whether the database is locked, full, read-only, busy or gone, rather than our statement wrong."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, PoolTimeout)
     return error.connection_invalidated or type(error).__name__ in ("OperationalError", "InternalError")
-
-
-class WriteQueue:
-    """A turn for one writer among all threads of all processes on this machine, by a file lock."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._mine = threading.Lock()
-        self._file = -1
-
-    def __enter__(self) -> None:
-        deadline = time.monotonic() + BUSY_SECONDS
-        if not self._mine.acquire(timeout=BUSY_SECONDS):
-            raise Busy("Too much is being written at this moment. Try again in a few seconds.")
-        try:
-            self._file = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
-            self._wait_for_others(deadline)
-        except BaseException:
-            self.__exit__()
-            raise
-
-    def __exit__(self, *exc: object) -> None:
-        if self._file >= 0:
-            os.close(self._file)  # This gives the lock back, as the end of the process would.
-        self._file = -1
-        self._mine.release()
-
-    def _wait_for_others(self, deadline: float) -> None:
-        pause = 0.0002
-        while True:
-            try:
-                return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise Busy("Too much is being written at this moment. Try again in a few seconds.") from None
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.001)
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
     """Return what SQLAlchemy's create_engine is to be told."""
     if settings.is_sqlite:
         return {"hide_parameters": True, "connect_args": {"timeout": BUSY_SECONDS}}
-    # Nobody waits for ever for a database that hangs; migrations and imports are many short statements.
+    # What a request may wait is counted on our side (mintmark/models/postgresql.py). These are the server's own limits:
+    # it looks each second whether we are there still, so that what was given up does not run on; no lock is waited for
+    # longer than a request may; and TCP finds out in ten seconds that the other side is gone, also for commands.
     # Compiling costs more than it saves where a page asks for fifty rows.
-    limits = f"-c statement_timeout=30000 -c lock_timeout={int(BUSY_SECONDS * 1000)} -c jit=off"
+    limits = "-c statement_timeout=30000 -c lock_timeout=1500 -c client_connection_check_interval=1000 -c jit=off"
+    keepalives = {"keepalives_idle": 4, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 8000}
     return {
         "hide_parameters": True,  # A statement's values may be secret; an error's words are not.
         "pool_pre_ping": True,
-        "connect_args": {"connect_timeout": 2, "application_name": "mintmark", "options": limits},
+        "pool_size": POOL_SIZE,
+        "max_overflow": MORE_FOR_A_WHILE,
+        "pool_timeout": patience.REQUEST_SECONDS,
+        "connect_args": {"connect_timeout": 2, "application_name": "mintmark", "options": limits, **keepalives},
     }
 
 
 def set_up_engine(engine: Engine, settings: Settings) -> None:
-    """Make each connection what it has to be: WAL, foreign keys, explicit BEGIN, a queue for writers."""
+    """Make connections what they have to be: in time; or with WAL, foreign keys, explicit BEGIN, a writers’ queue."""
     if not settings.is_sqlite:
         _queues[engine] = nullcontext()
+        engine.dialect.connect = Server().connect  # type: ignore[assignment, method-assign]
         return
     database = Path(engine.url.database or "mintmark.sqlite")
-    _queues[engine] = WriteQueue(database.with_name(database.name + ".queue"))
+    queue = _queues[engine] = WriteQueue(database.with_name(database.name + ".queue"))
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
@@ -176,14 +151,23 @@ def set_up_engine(engine: Engine, settings: Settings) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Any) -> None:
-        is_writer = connection.get_execution_options().get(_IMMEDIATE)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+        if not connection.get_execution_options().get(_IMMEDIATE):
+            connection.exec_driver_sql("BEGIN")
+            return
+        began = time.monotonic()
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={int(queue.rest * 1000)}")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
+            patience.take(time.monotonic() - began)
 
 
 def sqlite_pragmas(settings: Settings) -> list[str]:
     """Return the statements that every SQLite connection starts with."""
     return [
         "PRAGMA journal_mode=WAL",
+        "PRAGMA wal_autocheckpoint=4000",  # pages: what was written again and again meanwhile is copied once.
         f"PRAGMA synchronous={settings.sqlite_synchronous.upper()}",
         "PRAGMA foreign_keys=ON",
         "PRAGMA secure_delete=ON",  # What is erased is not left in free pages.

@@ -3,13 +3,17 @@
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from mintmark.models.base import db
+from mintmark.models.base import db, index_of_few
 
 
 class Session(db.Model):  # type: ignore[name-defined,misc]
-    """Somebody signed in on one device. Its id is random, 256 bit, and stands signed in the cookie."""
+    """Somebody signed in on one device. Its id is random, 256 bit, and stands signed in the cookie.
+
+    `source_id` is the trusted issuer or OpenID provider by which they came; then it may end sooner, at `expires_at`.
+    """
 
     __tablename__ = "session"
+    __table_args__ = (index_of_few("ix_session_source", "source_id", "source_id IS NOT NULL"),)
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
@@ -18,6 +22,8 @@ class Session(db.Model):  # type: ignore[name-defined,misc]
     ended_at: Mapped[int | None]
     address: Mapped[str | None] = mapped_column(Text)
     device: Mapped[str | None] = mapped_column(Text)
+    source_id: Mapped[str | None] = mapped_column(String(36))
+    expires_at: Mapped[int | None]
 
     def __repr__(self) -> str:
         return f"<Session of {self.person_id}>"

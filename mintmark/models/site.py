@@ -12,7 +12,8 @@ class Site(db.Model):  # type: ignore[name-defined,misc]
     `sealed_check` opens with the right sealing key only. `attributes_revision` counts changes
     of the declared attributes, so that prepared templates are checked anew. `set_up_at` is
     when the first administrator was made; until then the one-time link works. `counted_log_id`
-    is the last log row that stands in the counts of tokens.
+    is the last log row that stands in the counts of tokens. `restored_at` is since when the site
+    goes on from a backup, `place` where its database is, so that a copy is known (mintmark/copies.py).
     """
 
     __tablename__ = "site"
@@ -23,3 +24,5 @@ class Site(db.Model):  # type: ignore[name-defined,misc]
     attributes_revision: Mapped[int] = mapped_column(default=0)
     set_up_at: Mapped[int | None]
     counted_log_id: Mapped[int] = mapped_column(default=0)
+    restored_at: Mapped[int | None]
+    place: Mapped[str | None] = mapped_column(String(80))

@@ -7,7 +7,9 @@ from sqlalchemy import select, text
 from mintmark.models import LogRow, db
 from mintmark.records.naming import Names, detail_of, names_of
 
-MOST = 200  # rows
+MOST = 200  # rows that are put together
+MOST_REASONS = 20  # that are shown
+MOST_PEOPLE = 5  # of each of them, by name
 _DAYS = 7
 
 
@@ -26,9 +28,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """All reasons, the latest first; `is_cut` where there were more rows than were looked at."""
+    """The latest reasons, the last first, and how many more there are; `is_cut` where not all rows were looked at."""
 
     reasons: list[Failure]
+    more: int
     names: Names
     is_cut: bool
 
@@ -49,4 +52,7 @@ def recent_failures(*, now: float) -> Failures:
         failure.amount += 1
         if row.person and row.person not in failure.people:
             failure.people.append(row.person)
-    return Failures(list(found.values()), names_of(rows), len(rows) == MOST)
+    reasons = list(found.values())[:MOST_REASONS]
+    named = {(each.asset_id, person) for each in reasons for person in [None, *each.people[:MOST_PEOPLE]]}
+    to_name = [row for row in rows if (row.asset or "", row.person) in named]
+    return Failures(reasons, len(found) - len(reasons), names_of(to_name), len(rows) == MOST)

@@ -1,32 +1,29 @@
 """Finding rows of the log, newest first, in pages: as quick among five million rows as among fifty.
 
-One index leads (person, asset, event, or the ids themselves); what else is asked for is looked up in
-at most WINDOW rows of it. Where these are used up before a page is full, the page says how far
-back it looked, and the next one goes on from there. What a signing key signed is found by its assets, and
-by those with a secret of the same id.
+One index leads (person, asset or key id by parts of the log, an event, or the ids themselves); what else is asked for
+is looked up in some WINDOW rows of it. Where these are used up before a page is full, the page says how far back it
+looked, and the next one goes on from there.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, column, func, select, text, values
+from sqlalchemy import ColumnElement, func, select, text
 
 from mintmark.errors import NotFound
-from mintmark.models import LogRow, db
+from mintmark.models import LogRow, db, log_parts
+from mintmark.models.log_parts import MAX_ID
 from mintmark.records.filters import Filter
-from mintmark.records.of_key import KEY_EVENTS, signed_by
 
 PAGE_SIZE = 50
 WINDOW = 10_000
-MAX_ID = 2**63 - 1
 # The events that may have an outcome other than done; a test holds this to what the code notes.
 EVENTS_OF = {"refused": ("token.refused", "person.sign_in_refused"), "failed": ("token.failed", "asset.previewed")}
 _NEAR = 1000
 # Word for word the conditions of the indexes in models/log.py, so that both databases take them.
 _NOT_ISSUED = text("event <> 'token.issued'")
 _NOT_DONE = text("outcome <> 'done'")
-_LEADING = ("person", "asset", "event")
+_LEADING = (*log_parts.COLUMNS, "event")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +39,12 @@ class Records:
 class _Lead:
     """The conditions that an index answers, and those that are looked up in what it gives.
 
-    `each` are the values of `among`, the first column of that index, where there are several; `span` narrows
-    the ids.
+    `by` is the column of an index of parts that leads, with its value.
     """
 
     leading: list[Any]
     others: list[Any]
-    among: Any = None
-    each: Sequence[str] = ()
-    span: tuple[int, int] = (0, MAX_ID)
+    by: tuple[str, str] | None = None
 
 
 def get_record(row_id: int) -> LogRow:
@@ -73,16 +67,14 @@ def find_records(wanted: Filter, before: int | None = None) -> Records:
         unfinished = _rows(_Lead([LogRow.request == wanted.request, _NOT_DONE], rest), low, high)
         if unfinished:
             return _page(unfinished)
-    leads = _leads_of_key(wanted) or _leads(wanted)
-    parts = [_part(lead, max(low, lead.span[0]), min(high, lead.span[1])) for lead in leads]
-    found = {row.id: row for rows, _ in parts for row in rows}
-    rows = [found[row_id] for row_id in sorted(found, reverse=True)]
-    ends = [end for _, end in parts if end is not None]
+    looks = [_look(lead, low, high) for lead in _leads(wanted)]
+    rows = sorted((row for some, _ in looks for row in some), key=lambda row: -row.id)
+    ends = [end for _, end in looks if end is not None]
     if not ends:
         return _page(rows)
     end_id, end_at = max(ends)
     seen = [row for row in rows if row.id >= end_id]
-    return _page(seen) if len(seen) > PAGE_SIZE else Records(seen, end_id, end_at / 1000)
+    return _page(seen) if len(seen) > PAGE_SIZE else Records(seen, end_id, end_at)
 
 
 def _page(rows: list[LogRow]) -> Records:
@@ -96,34 +88,10 @@ def _leads(wanted: Filter) -> list[_Lead]:
     if leading is None and wanted.outcome in EVENTS_OF:
         each = [replace(wanted, event=event) for event in EVENTS_OF[wanted.outcome] if wanted.event in (None, event)]
         return [lead for one in each for lead in _leads(one)]
-    conditions_of_index: list[Any] = []
-    if leading is not None:
-        conditions_of_index.append(getattr(LogRow, leading) == getattr(wanted, leading))
-    if leading == "event":
-        conditions_of_index.append(_NOT_ISSUED)
-    return [_Lead(conditions_of_index, conditions(wanted, leading=leading))]
-
-
-def _leads_of_key(wanted: Filter) -> list[_Lead]:
-    """Return the indexes by which the rows of a signing key are found; none where another column leads as well."""
-    if wanted.kid is None or wanted.person or wanted.asset or wanted.event not in (None, "token.issued"):
-        return []
-    signed = signed_by(wanted.kid) if wanted.outcome in (None, "done") else None
-    if signed is None:
-        return []
-    others = conditions(wanted, leading=None)
-    span = span_of(Filter(since=signed.since, until=signed.until))
-    if signed.namesakes is None:
-        return [_Lead([], others)]
-    if signed.assets is None:  # So many share this key that their parts of WINDOW would be too small.
-        leads = [_Lead([], others, span=(span[0], MAX_ID))]
-    else:
-        leads = [_Lead([], others, LogRow.asset, signed.assets, span)] if signed.assets else []
-    if signed.namesakes:
-        leads.append(_Lead([], others, LogRow.asset, signed.namesakes))
-    if signed.has_unknown:
-        leads.append(_Lead([], others, span=(0, span[0])))
-    return leads if wanted.event else [*leads, _Lead([_NOT_ISSUED], others, LogRow.event, KEY_EVENTS)]
+    others = conditions(wanted, leading=leading)
+    if leading in log_parts.COLUMNS:
+        return [_Lead([], others, (leading, getattr(wanted, leading)))]
+    return [_Lead([LogRow.event == wanted.event, _NOT_ISSUED] if leading else [], others)]
 
 
 def conditions(wanted: Filter, *, leading: str | None) -> list[ColumnElement[bool]]:
@@ -140,31 +108,30 @@ def conditions(wanted: Filter, *, leading: str | None) -> list[ColumnElement[boo
     return found
 
 
-def _part(lead: _Lead, low: int, high: int) -> tuple[list[LogRow], tuple[int, int] | None]:
-    """Return the rows of one index, and the id and moment of the last that was looked at where WINDOW ended it."""
-    end = _end_of_window(lead, low, high) if lead.others else None
-    return _rows(lead, max(low, end[0]) if end else low, high), end
+def _look(lead: _Lead, low: int, high: int) -> tuple[list[LogRow], tuple[int, float] | None]:
+    """Return the rows of one index; where it was not looked through, the id and moment of the last that was."""
+    if lead.by is None:
+        end = _end_of_window(lead, low, high) if lead.others else None
+        return _rows(lead, max(low, end[0]) if end else low, high), end
+    stretch = log_parts.newest(*lead.by, low, high, enough=WINDOW if lead.others else PAGE_SIZE + 1)
+    rows = _rows(replace(lead, leading=log_parts.has(*lead.by, stretch.parts)), low, high)
+    if stretch.end is None or len(rows) > PAGE_SIZE:
+        return rows, None
+    return rows, (stretch.end, stretch.ends_at() or 0)  # So few: the page says how far back it looked.
 
 
-def _end_of_window(lead: _Lead, low: int, high: int) -> tuple[int, int] | None:
-    """Return the last of WINDOW rows; where several values share these, that at which the first used up its part."""
+def _end_of_window(lead: _Lead, low: int, high: int) -> tuple[int, float] | None:
+    """Return the id and the moment (seconds) of the last of WINDOW rows."""
     window = select(LogRow.id).where(*lead.leading, LogRow.id >= low, LogRow.id < high).order_by(LogRow.id.desc())
-    if lead.each:
-        each = values(column("value", String), name="each").data([(value,) for value in lead.each]).cte("each")
-        share = window.where(lead.among == each.c.value).offset(WINDOW // len(lead.each) - 1).limit(1)
-        last = select(func.max(share.correlate(each).scalar_subquery())).select_from(each).scalar_subquery()
-    else:
-        last = window.offset(WINDOW - 1).limit(1).scalar_subquery()
+    last = window.offset(WINDOW - 1).limit(1).scalar_subquery()
     row = db.session.execute(select(LogRow.id, LogRow.at).where(LogRow.id == last)).first()
-    return (row.id, row.at) if row else None
+    return (row.id, row.at / 1000) if row else None
 
 
 def _rows(lead: _Lead, low: int, high: int) -> list[LogRow]:
-    which = [*lead.leading, *lead.others, LogRow.id >= low, LogRow.id < high]
-    order = LogRow.id.desc()
-    if lead.each:
-        which.append(lead.among.in_(lead.each))
-        order = (LogRow.id + 0).desc()  # Not by the ids, of which most are others’: by the index of `among`.
+    which, order = [*lead.leading, *lead.others, LogRow.id >= low, LogRow.id < high], LogRow.id.desc()
+    if lead.by is not None:  # By the index of parts, not by the ids, of which most are others’.
+        which[-2:], order = [LogRow.id + 0 >= low, LogRow.id + 0 < high], (LogRow.id + 0).desc()
     return list(db.session.scalars(select(LogRow).where(*which).order_by(order).limit(PAGE_SIZE + 1)))
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import or_, select
 
-from mintmark.models import LogRow, Person, db
+from mintmark.models import LogRow, Person, db, log_parts
 from mintmark.records.naming import detail_of
 
-NEWEST = 1_000  # rows of the log that are looked at.
+NEWEST = 1_000  # rows of the log that are looked at, or a few more.
 _FAILED = "token.failed"
 _FAILURES = 10
 _PATHS = 50
@@ -30,24 +30,31 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Lately:
-    """What the newest rows say. `failures` are rows of the log with their detail; `names` is id → person."""
+    """What the newest rows say. `failures` are rows of the log with their detail; `people` is id → person.
+
+    `looked_back_to` is the moment (seconds) where looking stopped, None where all rows were looked at.
+    """
 
     failures: list[tuple[LogRow, dict[str, Any]]]
     visits: list[Visit]
     people: dict[str, Person]
+    looked_back_to: float | None = None
 
 
 def lately(asset_id: str) -> Lately:
-    """Return what the newest rows of an asset say of failures and of former paths. Two statements."""
-    newest = select(LogRow.id).where(LogRow.asset == asset_id).order_by(LogRow.id.desc()).limit(NEWEST).subquery()
-    those = or_(LogRow.event == _FAILED, LogRow.code == "former_path")
-    statement = select(LogRow).where(LogRow.id.in_(select(newest.c.id)), those).order_by(LogRow.id.desc())
+    """Return what the newest rows of an asset say of failures and of former paths. Four statements."""
+    stretch = log_parts.newest("asset", asset_id, 0, log_parts.MAX_ID, enough=NEWEST)
+    those = (
+        *log_parts.has("asset", asset_id, stretch.parts),
+        or_(LogRow.event == _FAILED, LogRow.code == "former_path"),
+    )
+    statement = select(LogRow).where(*those).order_by((LogRow.id + 0).desc())
     rows = [(row, detail_of(row)) for row in db.session.scalars(statement)]
     failures = [(row, detail) for row, detail in rows if row.event == _FAILED][:_FAILURES]
     visits = _visits(rows)[:_PATHS]
     known = {row.person for row, _ in failures if row.person} | {visit.person for visit in visits}
     people = {person.id: person for person in db.session.scalars(select(Person).where(Person.id.in_(known)))}
-    return Lately(failures, visits, people)
+    return Lately(failures, visits, people, stretch.ends_at())
 
 
 def _visits(rows: Iterable[tuple[LogRow, dict[str, Any]]]) -> list[Visit]:

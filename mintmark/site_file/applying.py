@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from mintmark import attributes, groups, log, people, site
+from mintmark import attributes, groups, identities, log, people, site
 from mintmark.assets import overlap, save, trash
 from mintmark.errors import FieldError, InvalidFields
 from mintmark.fields import identifier_key
@@ -19,6 +19,7 @@ from mintmark.site_file.changes import AssetChange, NextChange, PersonChange, Pl
 from mintmark.site_file.key_applying import save_keys, settle_keys
 from mintmark.site_file.planning import Memory, chunks
 from mintmark.site_file.problems import label_of
+from mintmark.site_file.source_applying import save_sources
 
 
 class Applying:
@@ -44,6 +45,8 @@ class Applying:
         for change in self._plan.assets:
             self._save_asset(change)
         settle_keys(self._plan, by=self._by)
+        save_sources(self._plan, sealer=self._sealer, by=self._by)
+        self._link_people()
         self._note()
 
     def _make_groups(self) -> None:
@@ -81,6 +84,22 @@ class Applying:
         if change.password is not None and self._passwords is not None:
             password_hash = self._passwords.hash_of(change.key, change.password)
             people.set_password_hash(person, password_hash, by=self._by)
+
+    def _link_people(self) -> None:
+        """Last of all: the issuers of the file are there, and what is taken from somebody is free."""
+        for identity_id, person_id in self._plan.unlinks:
+            identities.unlink(identity_id, person_id, by=self._by)
+        sources = {(source.kind, source.name): source for source in identities.every_source()}
+        for chunk in chunks(self._plan.links):
+            keys = {link.person_key for link in chunk}
+            found = db.session.execute(select(Person.username_key, Person.id).where(Person.username_key.in_(keys)))
+            ids = {row.username_key: row.id for row in found}
+            entries = [
+                identities.Link(sources[link.kind, link.name], link.claim, link.subject, ids[link.person_key])
+                for link in chunk
+            ]
+            identities.link_many(entries, by=self._by)
+            db.session.flush()
 
     def _trash_assets(self) -> None:
         for chunk in chunks(self._plan.assets_off):

@@ -10,6 +10,7 @@ from typing import Any
 
 from mintmark.assets.secrets import SecretValue
 from mintmark.fields import identifier_key
+from mintmark.issuers.keys import PublicKey
 from mintmark.keypairs import KeyPair
 from mintmark.keys.adding import Moments
 from mintmark.site_file.problems import label_of
@@ -40,6 +41,17 @@ class PersonChange:
     joins: frozenset[str] = frozenset()
     leaves: frozenset[str] = frozenset()
     password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityLink:
+    """An identity that a person (by key) is to have: who knows them, by kind and name, by which claim, as whom."""
+
+    kind: str
+    name: str
+    claim: str
+    subject: str
+    person_key: str = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -87,6 +99,26 @@ class AssetChange:
     next: NextChange = NextChange()
 
 
+@dataclass(frozen=True)
+class IssuerChange:
+    """What `read_issuer` gave; without a secret or keys those that are there stay; without an id it is new."""
+
+    values: dict[str, Any]
+    secret: SecretValue | None
+    keys: list[PublicKey] | None
+    issuer_id: str | None
+
+
+@dataclass(frozen=True)
+class ProviderChange:
+    """What `read_provider` gave; where it `sets_secret`, None is a public client; without an id it is new."""
+
+    values: dict[str, Any]
+    secret: str | None = field(repr=False)
+    sets_secret: bool
+    provider_id: str | None
+
+
 @dataclass
 class Plan:
     """Everything that one import changes, in the order in which it is done."""
@@ -102,6 +134,12 @@ class Plan:
     new_keys: list[NewKey] = field(default_factory=list)
     assets: list[AssetChange] = field(default_factory=list)
     assets_off: list[str] = field(default_factory=list)  # ids
+    issuers: list[IssuerChange] = field(default_factory=list)
+    issuers_off: list[str] = field(default_factory=list)  # ids
+    providers: list[ProviderChange] = field(default_factory=list)
+    providers_off: list[str] = field(default_factory=list)  # ids
+    unlinks: list[tuple[str, str]] = field(default_factory=list)  # ids of an identity and its person
+    links: list[IdentityLink] = field(default_factory=list)
 
     def passwords(self) -> list[tuple[str, str]]:
         """Return the passwords that are to be set, as (key of the person, password)."""

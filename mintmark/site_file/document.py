@@ -11,11 +11,10 @@ from mintmark.fields import may_repeat
 from mintmark.passwords import read_password
 from mintmark.site_file.problems import Entry, Problems, label_of
 from mintmark.site_file.reading import read_tree
-from mintmark.site_file.sections import LATER_SECTIONS, SECRET_FIELDS, SECTIONS, Section
+from mintmark.site_file.sections import SECRET_FIELDS, SECTIONS, Section
 from mintmark.site_file.tree import Fault, Tree
 
 VERSION = 1
-_UNKNOWN_NOW = "is not known to this version of Mintmark"
 _NO_MEMBER: Any = object()
 
 
@@ -53,8 +52,6 @@ class Document:
     def _read_section(self, name: str, tree: Tree) -> None:
         if name == "mintmark":
             return
-        if name in LATER_SECTIONS:
-            return self.problems.add_of_file(name, _UNKNOWN_NOW)
         if name not in SECTIONS:
             known = ", ".join(SECTIONS)
             return self.problems.add_of_file(name[:80], f"is no section of a site file; there are {known}")
@@ -95,6 +92,8 @@ class _EntryReader:
         label = f"{self._name} #{index + 1}"
         if isinstance(name, str) and name and (self._name != "signing_keys" or may_repeat(name)):
             label = label_of(self._name, name)
+        elif self._name == "trusted_issuers" and isinstance(item, dict) and item.get("issuer", "") is None:
+            label = label_of(self._name, "null")
         entry = Entry(self._name, (self._number, index + 1), label)
         for fault in faults:
             self._tell(entry, fault)

@@ -10,17 +10,20 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.orm import aliased
 
-from mintmark import attributes, groups
+from mintmark import attributes, groups, identities
 from mintmark.assets.anew import as_entered
 from mintmark.assets.secrets import open_secret
 from mintmark.assets.signing import Source
 from mintmark.errors import SealError
 from mintmark.keys import rings
-from mintmark.models import IS_CURRENT, Asset, Attribute, Group, Membership, Person, Revision, Secret, db
+from mintmark.models import IS_CURRENT, Asset, Attribute, Group, Identity, Membership, Person, Revision, Secret, db
 from mintmark.moment import iso
 from mintmark.sealing import Sealer
+from mintmark.site_file.identity_plan import of_name
 from mintmark.site_file.key_export import signing_keys
 from mintmark.site_file.planning import by_code_point
+from mintmark.site_file.secret_field import variable_field
+from mintmark.site_file.source_export import openid_providers, trusted_issuers
 from mintmark.site_file.variables import Variables
 from mintmark.site_file.yaml_writing import entry_lines
 
@@ -45,6 +48,8 @@ def site_lines(*, sealer: Sealer, now: float) -> Iterator[str]:
     variables = _variables()
     yield from _section("signing_keys", signing_keys(variables, now))
     yield from _section("assets", _assets(variables, sealer, now))
+    yield from _section("trusted_issuers", trusted_issuers(variables, sealer))
+    yield from _section("openid_providers", openid_providers(variables))
 
 
 def _variables() -> Variables:
@@ -81,16 +86,17 @@ def _groups() -> Iterator[dict[str, Any]]:
 
 
 def _people() -> Iterator[dict[str, Any]]:
-    names, declared = groups.names_by_id(), attributes.declared()
+    names, declared, sources = groups.names_by_id(), attributes.declared(), _source_names()
     columns = [getattr(Person, name) for name in _PERSON if name != "groups"]
     statement = select(*columns).where(Person.erased_at.is_(None)).order_by(by_code_point(Person.username_key))
     with db.session.execute(statement.execution_options(yield_per=_AT_ONCE)) as rows:
         while chunk := rows.fetchmany(_AT_ONCE):
-            groups_of = _groups_of(chunk, names)
+            groups_of, identities_of = _groups_of(chunk, names), _identities_of(chunk, sources)
             for row in chunk:
                 known = {name: value for name, value in row.attributes.items() if name in declared}
                 person = {**row._mapping, "groups": groups_of[row.id], "attributes": known}
-                yield {name: person[name] for name in _PERSON}
+                linked = identities_of.get(row.id)
+                yield {name: person[name] for name in _PERSON} | ({"identities": linked} if linked else {})
 
 
 def _groups_of(people: Sequence[Row[Any]], names: dict[str, str]) -> dict[str, list[str]]:
@@ -99,6 +105,24 @@ def _groups_of(people: Sequence[Row[Any]], names: dict[str, str]) -> dict[str, l
     for person_id, group_id in db.session.execute(statement):
         found[person_id].append(names[group_id])
     return {person_id: sorted(named) for person_id, named in found.items()}
+
+
+def _source_names() -> dict[str, str]:
+    """Return how entries of people call issuers and providers, by their ids."""
+    named = {source.id: (source.kind, source.name) for source in identities.every_source()}
+    return {source_id: of_name(name, named.values()) for source_id, name in named.items()}
+
+
+def _identities_of(people: Sequence[Row[Any]], sources: dict[str, str]) -> dict[str, list[dict[str, str]]]:
+    """Return the identities of those who have any; one query for all of them, and none where nobody is trusted."""
+    found: dict[str, list[dict[str, str]]] = {}
+    columns = (Identity.person_id, Identity.source_id, Identity.claim, Identity.subject)
+    statement = select(*columns).where(Identity.person_id.in_([row.id for row in people]))
+    for person_id, source_id, claim, subject in db.session.execute(statement) if sources else ():
+        if source_id in sources:
+            entry = {"of": sources[source_id], "claim": claim, "subject": subject}
+            found.setdefault(person_id, []).append(entry)
+    return {person_id: sorted(each, key=lambda entry: tuple(entry.values())) for person_id, each in found.items()}
 
 
 def _assets(variables: Variables, sealer: Sealer, now: float) -> Iterator[dict[str, Any]]:
@@ -126,17 +150,12 @@ def _assets(variables: Variables, sealer: Sealer, now: float) -> Iterator[dict[s
 
 
 def _secret(variable: str, secret: Secret, sealer: Sealer) -> dict[str, Any]:
-    """Say `as: base64` where the secret is no text that a variable could hold as it is."""
     try:
-        text = open_secret(secret, sealer=sealer).decode()
-        is_text = text.isprintable() and text == text.strip()
-    except UnicodeDecodeError:
-        is_text = False
+        value: bytes | None = open_secret(secret, sealer=sealer)
     except SealError:  # What does not open is replaced by whoever imports.
-        is_text = True
+        value = None
     return {
-        "env": variable,
-        **({} if is_text else {"as": "base64"}),
+        **variable_field(variable, value),
         **({"kid": secret.kid} if secret.kid is not None else {}),
         **({"weak": True} if secret.weak else {}),
     }

@@ -53,9 +53,8 @@ class Import:
         """Read the file; the `clock` tells when it is written. Raises InvalidFields where it cannot be read at all."""
         self._document = Document(text)
         self._options, self._sealer, self._by, self._clock = options, sealer, by, clock
-        self._memory = Memory()
-        paths = [entry.key for entry in self._document.sections["assets"]]
-        self._findings = Findings(paths, sealer=sealer, site_url=site_url)
+        self._memory, self._site_url = Memory(), site_url
+        self._findings = Findings(self._document, sealer=sealer, site_url=site_url)
 
     def run(self, *, is_dry: bool = False) -> Imported:
         """Take the file over, or only find out what that would do.
@@ -74,7 +73,14 @@ class Import:
             raise Busy(words) from error
 
     def _plan(self, now: float) -> Plan:
-        return make_plan(self._document, self._options, now=now, sealer=self._sealer, memory=self._memory)
+        return make_plan(
+            self._document,
+            self._options,
+            now=now,
+            sealer=self._sealer,
+            memory=self._memory,
+            site_url=self._site_url,
+        )
 
     def _write(self, is_dry: bool) -> Imported:
         warnings: Iterable[Warned] = ()

@@ -13,10 +13,12 @@ from mintmark.fields import identifier_key, is_same, read_attribute
 from mintmark.models import Membership, Person, db
 from mintmark.people import ERASED, FIELDS
 from mintmark.site_file.changes import PersonChange
+from mintmark.site_file.identity_plan import Identities
 from mintmark.site_file.planning import Planning, by_code_point, chunks
 from mintmark.site_file.problems import Entry
 
 _COLUMNS = [getattr(Person, name) for name in ("id", "username_key", "password_hash", "erased_at", *FIELDS)]
+_APART = frozenset({"password", "identities"})
 
 
 def plan_people(planning: Planning) -> None:
@@ -29,11 +31,13 @@ def plan_people(planning: Planning) -> None:
     if planning.options.prune:
         people.switch_off_others({entry.key for entry in entries})
     people.see_administrator()
+    people.identities.see_are_free()
 
 
 class _People:
     def __init__(self, planning: Planning) -> None:
         self._planning, self._problems = planning, planning.problems
+        self.identities = Identities(planning)
         self._administrators = set(db.session.scalars(select(Person.id).where(Person.is_admin, Person.live)))
         self._had_administrator = bool(self._administrators)
 
@@ -59,6 +63,8 @@ class _People:
         statement = select(Membership.person_id, Membership.group_id).where(Membership.person_id.in_(memberships))
         for person_id, group_id in db.session.execute(statement):
             memberships[person_id].add(group_id)
+        listed = [row.id for entry in entries if "identities" in entry.values and (row := present.get(entry.key))]
+        identities = self.identities.present_of(listed)
         for entry in entries:
             values, row = self._read(entry), present.get(entry.key)
             if row is None and entry.key:
@@ -66,7 +72,8 @@ class _People:
             elif row is not None and row.erased_at is not None:
                 self._problems.add(entry, "username", ERASED)
             elif row is not None:
-                self._change(entry, values, row, memberships[row.id])
+                is_linked = self.identities.compare(entry, identities.get(row.id, ()))
+                self._change(entry, values, row, memberships[row.id], ["identities"] if is_linked else [])
 
     def switch_off_others(self, keys: set[str]) -> None:
         """Everybody live who is not in the file."""
@@ -85,7 +92,7 @@ class _People:
 
     def _read(self, entry: Entry) -> dict[str, Any]:
         """Return the values with ids of groups, and attributes as they are declared."""
-        values = {name: value for name, value in entry.values.items() if name != "password"}
+        values = {name: value for name, value in entry.values.items() if name not in _APART}
         if "groups" in values:
             values["groups"] = self._group_ids(entry, values["groups"])
         if "attributes" in values:
@@ -115,11 +122,14 @@ class _People:
         if "password" in entry.values:
             values["password"] = entry.values["password"]
         self._planning.plan.new_people.append(values)
+        self.identities.compare(entry)
         self._planning.change("+", "people", values["username"])
         if values.get("is_admin") and values.get("live", True):
             self._administrators.add(entry.key)
 
-    def _change(self, entry: Entry, values: dict[str, Any], row: Row[Any], group_ids: set[str]) -> None:
+    def _change(
+        self, entry: Entry, values: dict[str, Any], row: Row[Any], group_ids: set[str], linked: list[str]
+    ) -> None:
         if "id" in values and values["id"] != row.id and "id" not in entry.faulty:
             self._problems.add(entry, "id", f"is {row.id} on this site, and never changes; take it out of the entry")
         new = {n: value for n, value in values.items() if n in FIELDS and not is_same(getattr(row, n), value)}
@@ -132,7 +142,8 @@ class _People:
         fields = [*new, *["groups"][: len(joins | leaves)], *["password"][: password is not None]]
         if fields:
             self._planning.plan.people.append(PersonChange(row.id, entry.key, new, joins, leaves, password))
-            self._planning.change("~", "people", entry.values["username"], fields)
+        if fields or linked:
+            self._planning.change("~", "people", entry.values["username"], [*fields, *linked])
 
     def _new_password(self, entry: Entry, password_hash: str | None) -> str | None:
         password: str | None = entry.values.get("password")

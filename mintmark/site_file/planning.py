@@ -31,6 +31,7 @@ class Options:
     prune: bool = False
     reset_passwords: bool = False
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    fetch_also: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Memory:
     new_group_ids: dict[str, str] = field(default_factory=dict)
     new_ring_ids: dict[str, str] = field(default_factory=dict)  # by the id of the first key
     definitions: dict[str, tuple[Any, dict[str, Any]]] = field(default_factory=dict)
+    sources: dict[tuple[str, int], tuple[Any, dict[str, Any]]] = field(default_factory=dict)  # by section and number
     audiences: dict[str, tuple[Any, list[str] | None]] = field(default_factory=dict)
 
 
@@ -56,6 +58,7 @@ class Planning:
     now: float
     sealer: Sealer
     memory: Memory
+    site_url: str
     problems: Problems
     plan: Plan = field(default_factory=Plan)
     group_ids: dict[str, str] = field(default_factory=dict)

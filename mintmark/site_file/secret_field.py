@@ -82,6 +82,19 @@ def read_secret_field(value: Any, field: str) -> SecretField:
     return SecretField(source, weak, kid, text=read_text(given[source], field, longest=MAX_CHARACTERS))
 
 
+def variable_field(variable: str, value: bytes | None) -> dict[str, Any]:
+    """Return the field of a secret that leaves as the name of a variable; without a value it does not open.
+
+    `as: base64` where the secret is no text that a variable could hold as it is.
+    """
+    try:
+        text = "" if value is None else value.decode()
+        is_text = text.isprintable() and text == text.strip()
+    except UnicodeDecodeError:
+        is_text = False
+    return {"env": variable} if is_text else {"env": variable, "as": "base64"}
+
+
 def read_variable(value: Any, field: str) -> str:
     """Return the name of any variable but Mintmark's settings, which are taken out of the environment at start."""
     if not isinstance(value, str) or not _VARIABLE.fullmatch(value):

@@ -24,10 +24,20 @@ from mintmark.fields import (
     read_set,
     read_text,
 )
+from mintmark.issuers.definition import FIELDS as ISSUER_FIELDS
+from mintmark.issuers.person_fields import read_source_name
+from mintmark.openid.definition import FIELDS as PROVIDER_FIELDS
 from mintmark.paths import read_path
+from mintmark.site_file.identity_field import read_identities
 from mintmark.site_file.key_fields import read_id, read_key_algorithm, read_optional_id, read_private_key_field
 from mintmark.site_file.moment_field import read_moment, read_optional_moment
 from mintmark.site_file.secret_field import read_next_secret_field, read_secret_field
+from mintmark.site_file.source_fields import (
+    read_client_secret_field,
+    read_iss,
+    read_issuer_secret,
+    read_public_keys_field,
+)
 
 Reader = Callable[[Any, str], Any]
 
@@ -38,11 +48,11 @@ class Section:
 
     named_by: str
     readers: dict[str, Reader]
-    key_of: Callable[[str], str] = str
+    key_of: Callable[[Any], str] = str
 
 
 def _as_it_stands(value: Any, _field: str) -> Any:
-    """Leave the checking to `assets.definition`, which reads all fields of an asset together."""
+    """Leave the checking to the definition of the noun, which reads all its fields together."""
     return value
 
 
@@ -80,6 +90,15 @@ def _changed_by(value: Any, field: str) -> str:
     return read_choice(value, field, ("administrators", "person"))
 
 
+def _source_name(value: Any, _field: str) -> str:
+    return read_source_name(value)
+
+
+def _key_of_iss(issuer: str | None) -> str:
+    return issuer or NO_ISS
+
+
+NO_ISS = " "  # The key of the issuer whose tokens have no `iss`: none that has one looks like this.
 SECTIONS: dict[str, Section] = {
     "attributes": Section(
         "name",
@@ -108,6 +127,7 @@ SECTIONS: dict[str, Section] = {
             "roles": read_set,
             "permissions": read_set,
             "attributes": read_object,
+            "identities": read_identities,
         },
         key_of=identifier_key,
     ),
@@ -134,7 +154,24 @@ SECTIONS: dict[str, Section] = {
             "next_secret": read_next_secret_field,
         },
     ),
+    "trusted_issuers": Section(
+        "issuer",
+        {
+            **dict.fromkeys(ISSUER_FIELDS, _as_it_stands),
+            "issuer": read_iss,
+            "secret": read_issuer_secret,
+            "public_keys": read_public_keys_field,
+        },
+        key_of=_key_of_iss,
+    ),
+    "openid_providers": Section(
+        "name",
+        {
+            **dict.fromkeys(PROVIDER_FIELDS, _as_it_stands),
+            "name": _source_name,
+            "client_secret": read_client_secret_field,
+        },
+    ),
 }
-LATER_SECTIONS = frozenset({"trusted_issuers", "openid_providers"})
-SECRET_FIELDS = frozenset({"password", "secret", "next_secret", "private_key"})
+SECRET_FIELDS = frozenset({"password", "secret", "next_secret", "private_key", "client_secret"})
 ATTRIBUTE_DEFAULTS = {"type": "text", "sensitive": False, "changed_by": "administrators"}

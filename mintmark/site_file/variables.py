@@ -30,6 +30,14 @@ class Variables:
         """Return the variable for the private half of a signing key."""
         return self._unique(f"KEY_{key_id}")
 
+    def of_issuer(self, name: str) -> str:
+        """Return the variable for the secret of a trusted issuer."""
+        return self._unique(f"ISSUER_{name}")
+
+    def of_provider(self, name: str) -> str:
+        """Return the variable for the client secret of an OpenID provider."""
+        return self._unique(f"OPENID_{name}")
+
     def _unique(self, named: str) -> str:
         first = name = SECRET_PREFIX + re.sub("[^A-Z0-9_]", "_", named.upper().replace("/", "__"))
         number = 1

@@ -1,6 +1,6 @@
 """From the entries of a file and the site as it is now: what an import changes, or everything that is wrong.
 
-Attributes, groups and signing keys come first, for people and assets name them.
+Attributes, groups and signing keys come first, for people, assets and trusted issuers name them.
 """
 
 from typing import Any
@@ -15,21 +15,27 @@ from mintmark.sealing import Sealer
 from mintmark.site_file.asset_plan import plan_assets
 from mintmark.site_file.changes import Plan
 from mintmark.site_file.document import Document
+from mintmark.site_file.issuer_plan import plan_issuers
 from mintmark.site_file.key_plan import plan_keys
 from mintmark.site_file.people_plan import plan_people
 from mintmark.site_file.planning import Memory, Options, Planning
 from mintmark.site_file.problems import Entry
+from mintmark.site_file.provider_plan import plan_providers
 from mintmark.site_file.sections import ATTRIBUTE_DEFAULTS
 
 
-def make_plan(document: Document, options: Options, *, now: float, sealer: Sealer, memory: Memory) -> Plan:
+def make_plan(
+    document: Document, options: Options, *, now: float, sealer: Sealer, memory: Memory, site_url: str
+) -> Plan:
     """Return what is to be done. Raises InvalidFields with every problem of the file."""
-    planning = Planning(document, options, now, sealer, memory, document.problems.copy())
+    planning = Planning(document, options, now, sealer, memory, site_url, document.problems.copy())
     _plan_attributes(planning)
     _plan_groups(planning)
     plan_people(planning)
     plan_keys(planning)
     plan_assets(planning)
+    plan_issuers(planning)
+    plan_providers(planning)
     planning.problems.see_none()
     return planning.plan
 

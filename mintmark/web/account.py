@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
 
-from mintmark import attributes, people
+from mintmark import attributes, identities, people
 from mintmark.errors import InvalidFields, NotFound
 from mintmark.fields import read_optional_text
 from mintmark.models import Attribute, Group, Membership, Person, db, writing
@@ -65,8 +65,9 @@ def _read(person: Person, own: Sequence[Attribute]) -> dict[str, Any]:
 
 
 def _page(form: Form, own: Sequence[Attribute]) -> str:
-    labels = attribute_fields.labels(own)
-    return render_template("account.html", form=form, attributes=own, labels=labels, groups=_groups())
+    labels, named_by = attribute_fields.labels(own), identities.who_sets("display_name", current_user.person.id)
+    more = {"labels": labels, "groups": _groups(), "named_by": named_by}
+    return render_template("account.html", form=form, attributes=own, **more)
 
 
 def _groups() -> list[str]:

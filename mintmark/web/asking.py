@@ -1,6 +1,11 @@
-"""One request for a token as far as it is known, and what its answer carries whatever it is."""
+"""One request for a token as far as it is known, and its answer: what that carries, whatever it is."""
 
-from flask import Response, g, request
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from flask import Response
+from werkzeug.wrappers import Request
 
 from mintmark.assets.prepare import Prepared
 from mintmark.issue import Mint
@@ -10,19 +15,33 @@ from mintmark.readers import Reader
 _EXPOSED = "Mintmark-Request, Mintmark-Reason, Retry-After"
 
 
+@dataclass(slots=True)
+class Answer:
+    """A status, a body, and the headers that not every answer has. What is empty has no Content-Type."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
 class Asking:
     """One request as far as it is known; refusals are told and logged with what is known of it."""
 
-    def __init__(self, mint: Mint, path: str) -> None:
-        self.mint, self.path = mint, path
+    def __init__(self, mint: Mint, path: str, environ: dict[str, Any], request_id: str) -> None:
+        self.mint, self.path, self.environ, self.request_id = mint, path, environ, request_id
         self.now = mint.clock()
         self.asset: Prepared | None = None
         self.reader: Reader | None = None
 
+    @cached_property
+    def request(self) -> Request:
+        """Return the request, which few answers need whole."""
+        return Request(self.environ)
+
     @property
     def listed_origin(self) -> str | None:
         """Return the origin that asks, if the asset lists it: it may read every status."""
-        origin = request.headers.get("Origin")
+        origin = self.environ.get("HTTP_ORIGIN")
         return origin if self.asset and origin in self.asset.origins else None
 
     @property
@@ -30,20 +49,20 @@ class Asking:
         """Return when, by whom and from where."""
         actor = self.reader.id if self.reader else "stranger"
         former_path = self.path if self.asset and self.asset.path != self.path else None
-        return Occasion(self.now, actor, request.remote_addr, g.request_id, former_path)
+        return Occasion(self.now, actor, self.environ.get("REMOTE_ADDR"), self.request_id, former_path)
 
 
-def finish(asking: Asking, response: Response) -> Response:
+def finish(asking: Asking, answer: Answer) -> Answer:
     """Let a listed origin read the answer, whatever its status."""
-    if asking.listed_origin:
-        response.headers["Access-Control-Allow-Origin"] = asking.listed_origin
-        response.headers["Access-Control-Allow-Credentials"] = "true"
-        response.headers["Access-Control-Expose-Headers"] = _EXPOSED
-    return response
+    if origin := asking.listed_origin:
+        answer.headers["Access-Control-Allow-Origin"] = origin
+        answer.headers["Access-Control-Allow-Credentials"] = "true"
+        answer.headers["Access-Control-Expose-Headers"] = _EXPOSED
+    return answer
 
 
 def empty(status: int) -> Response:
-    """Return an answer without body and Content-Type."""
+    """Return an answer of a page without body and Content-Type."""
     response = Response(status=status)
     del response.headers["Content-Type"]
     return response

@@ -48,8 +48,10 @@ class Environ:
         path = request.get("PATH_INFO", "")
         if not self._base_path:
             return True
+        if path != self._base_path and not path.startswith(self._base_path + "/"):
+            return False
         request["SCRIPT_NAME"], request["PATH_INFO"] = self._base_path, path[len(self._base_path) :] or "/"
-        return bool(path == self._base_path or path.startswith(self._base_path + "/"))
+        return True
 
     def _read_body(self, request: dict[str, Any]) -> int | None:
         """Read the body, of at most so many clients at once: a slow one holds a thread, and tokens need the others.

@@ -70,7 +70,7 @@ class _Onward(Response):
 
 def launch(path: str) -> ResponseReturnValue:
     """Send the browser on with a fresh token, or say why not."""
-    asking = Asking(get_mint(), path)
+    asking = Asking(get_mint(), path, request.environ, g.request_id)
     try:
         return _launch(asking, path)
     except tuple(TITLES) as error:

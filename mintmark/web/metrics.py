@@ -1,21 +1,27 @@
 """Figures for a monitor, in Prometheus' text format, under any host and only for whoever has the token.
 
-Each scrape reads the database anew, so that every process says the same.
+What is of the whole site is read from the database anew, so that every process of every node says the same; beside it
+stands what the workers of this node have counted (mintmark/figures.py), also where the database does not answer.
 """
 
 import hmac
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, Response, request
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import defer
 from werkzeug.exceptions import NotFound
 
+from mintmark import figures
+from mintmark.counts import catch_up, reading
+from mintmark.errors import Busy
 from mintmark.keys.life import GONE, REVOKED, state_of
 from mintmark.keys.running_out import ends, running_out
 from mintmark.models import SigningKey, db
+from mintmark.models.base import is_unavailable
 from mintmark.web import get_mint
 from mintmark.web.asking import empty
 
@@ -47,11 +53,17 @@ def metrics() -> Response:
         response = empty(401)
         response.headers["WWW-Authenticate"] = "Bearer"
         return response
+    found = [*_about_this_node(figures.board.read())]
     try:
-        figures = _Figures([*_about_keys(mint.clock())])
-    except DBAPIError:
-        return empty(503)
-    return Response(generate_latest(figures), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+        with suppress(Busy):  # What is not counted now is the next time.
+            catch_up(db.engine, now=mint.clock())
+        found += [*_about_keys(mint.clock()), _about_tokens(mint.clock())]
+    except SQLAlchemyError as error:
+        if not is_unavailable(error):
+            raise
+        if not found:
+            return empty(503)
+    return Response(generate_latest(_Figures(found)), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def _is_right(token: str) -> bool:
@@ -81,3 +93,40 @@ def _about_keys(now: float) -> Iterator[Any]:
     yield GaugeMetricFamily(
         "mintmark_signing_keys_running_out", "Signing keys to look at", value=len(running_out(now=now))
     )
+
+
+def _about_tokens(now: float) -> Any:
+    """Old counts are taken away, and a counter that falls a little would pass for one that began anew: so it does."""
+    from prometheus_client.core import CounterMetricFamily
+
+    tokens = CounterMetricFamily(
+        "mintmark_tokens",
+        "Tokens asked for of the whole site since the month began (UTC), by outcome",
+        labels=("outcome",),
+    )
+    for outcome, amount in reading.this_month(now=now).items():
+        tokens.add_metric((outcome,), amount)
+    return tokens
+
+
+def _about_this_node(totals: figures.Totals | None) -> Iterator[Any]:
+    """Yield what the workers of this node counted since it began to serve: it falls when the service starts anew."""
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+    if totals is None:
+        return
+    requests = CounterMetricFamily(
+        "mintmark_node_requests", "Answers of this node, by door and class of status", labels=("door", "status")
+    )
+    for labels, amount in totals.requests.items():
+        requests.add_metric(labels, amount)
+    yield requests
+    seconds = HistogramMetricFamily(
+        "mintmark_node_request_seconds", "How long answers of this node took, by door", labels=("door",)
+    )
+    for door, (bounds, total) in totals.seconds.items():
+        seconds.add_metric((door,), bounds, total)
+    yield seconds
+    yield GaugeMetricFamily("mintmark_node_requests_at_work", "Requests that are answered now", value=totals.at_work)
+    for name, meaning in figures.COUNTED.items():
+        yield CounterMetricFamily(f"mintmark_node_{name}", meaning, value=totals.counted[name])

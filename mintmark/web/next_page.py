@@ -33,7 +33,10 @@ _QUERY = {
     "dashboard.dashboard": ("span",),
     "records.records": (*"event outcome person asset actor address code request since until before".split(),),
 }
-_NEVER = frozenset({"static", "signin.form", "signin.sign_out", "setup.setup", "password_link.form", "nothing.nothing"})
+_NEVER = frozenset(
+    {"static", "signin.form", "signin.sign_out", "setup.setup", "password_link.form", "nothing.nothing"}
+    | {"jwt_signin.sign_in", "jwt_signin.start", "oidc.start", "oidc.callback"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,17 @@ class _Wanted:
 
 def next_page(wanted: str | None) -> str:
     """Return the address to go to: the wanted page if it is one of ours, else home."""
-    found = _find(wanted or "")
+    return find_page(wanted or "") or url_for(HOME)
+
+
+def find_page(wanted: str) -> str | None:
+    """Return the address of the wanted page, rebuilt; None where it is none of ours."""
+    found = _find(wanted)
     if found is None:
-        return url_for(HOME)
+        return None
     if found.endpoint == LAUNCH:
         path = found.values["path"]
-        return launch_address(path, _asset_at(path), found.query) if is_path(path) else url_for(HOME)
+        return launch_address(path, _asset_at(path), found.query) if is_path(path) else None
     query = {name: value for name, value in found.query if value and name in _QUERY.get(found.endpoint, ())}
     return url_for(found.endpoint, **{**query, **found.values})
 

@@ -5,16 +5,21 @@ request comes from in `Sec-Fetch-Site` (Fetch Metadata) and `Origin` (RFC 6454);
 is sent, `Referer` decides, and with none of them (curl) there is no browser to be tricked.
 """
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
+from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Request
+from werkzeug.wrappers import Request
 
 from mintmark.config import Settings
 from mintmark.errors import MintmarkError
 
 # How browsers say, or said, that nobody went here yet.
 _PURPOSES = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+# All that says where a request comes from; programs send none of it.
+_SAYINGS = frozenset(
+    "HTTP_" + name.upper().replace("-", "_") for name in ("Origin", "Sec-Fetch-Site", "Referer", *_PURPOSES)
+)
 
 
 class OriginRefused(MintmarkError):
@@ -35,6 +40,8 @@ def see_origin(request: Request, settings: Settings, listed: Set[str] = frozense
     A navigation (somebody followed a link) passes from anywhere: the page that linked
     cannot read what it gives.
     """
+    if not says_where_from(request.environ):
+        return
     headers, friends = request.headers, {own_origin(request, settings), *listed}
     if _is_ahead_of_time(request):
         raise OriginRefused("A prefetch gets no token.")
@@ -50,6 +57,11 @@ def see_origin(request: Request, settings: Settings, listed: Set[str] = frozense
     raise OriginRefused("The request comes from a page of another origin and is not a navigation.")
 
 
+def says_where_from(environ: Mapping[str, Any]) -> bool:
+    """Tell whether a request says anything of where it comes from: programs do not."""
+    return not _SAYINGS.isdisjoint(environ)
+
+
 def see_navigation(request: Request, settings: Settings) -> None:
     """Raises OriginRefused unless somebody went here: no prefetch, frame, picture or script of any page does.
 
@@ -61,6 +73,42 @@ def see_navigation(request: Request, settings: Settings) -> None:
     target = request.headers.get("Sec-Fetch-Dest")
     if not (_takes_a_page(request) if target is None else target == "document"):
         raise OriginRefused("The request is not a navigation of the whole page.")
+
+
+def see_whole_window(request: Request, settings: Settings) -> None:
+    """Raises OriginRefused unless somebody may have gone here with a whole window, from wherever.
+
+    Less than `see_navigation`: on plain http, where browsers do not say what a request is for, a link of another site
+    passes too. Who calls this asks before anything is done.
+    """
+    if _is_ahead_of_time(request):
+        raise OriginRefused("A prefetch signs nobody in.")
+    mode, target = request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest")
+    if _says_metadata(request):
+        is_navigation = mode in (None, "navigate") and target in (None, "document")
+    else:  # Browsers send no Origin with a navigation by GET (Fetch §3.2).
+        is_navigation = request.headers.get("Origin") in (None, own_origin(request, settings))
+    if not is_navigation:
+        raise OriginRefused("The request is not a navigation of the whole page.")
+
+
+def see_no_page_asks(request: Request) -> None:
+    """Raises OriginRefused where a script, picture or style sheet of a page seems to ask, rather than a program."""
+    ranges = [each.partition(";")[0].strip().lower() for each in request.headers.get("Accept", "").split(",")]
+    if _says_metadata(request) or (ranges[0] not in ("", "*/*") and "application/json" not in ranges):
+        raise OriginRefused("A page asks for this out of sight.")
+
+
+def began_here(request: Request, settings: Settings) -> bool:
+    """Tell whether a navigation is known to have begun on a page of ours or by typing."""
+    site, referer = request.headers.get("Sec-Fetch-Site"), request.headers.get("Referer")
+    if site is not None:
+        return site in ("same-origin", "none")
+    return referer is not None and _origin_of(referer) == own_origin(request, settings)
+
+
+def _says_metadata(request: Request) -> bool:
+    return any(f"Sec-Fetch-{name}" in request.headers for name in ("Site", "Mode", "Dest"))
 
 
 def _is_ahead_of_time(request: Request) -> bool:

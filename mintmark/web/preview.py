@@ -96,7 +96,7 @@ class _Page:
     def __init__(self, path: str) -> None:
         """Raises NotFound and NotAllowed."""
         self.mint = get_mint()
-        self.asking = asking = Asking(self.mint, path)
+        self.asking = asking = Asking(self.mint, path, request.environ, g.request_id)
         if is_path(path):
             asking.asset, asking.reader = self.mint.look_up(path, now=asking.now, session=current_user.get_id())
         if asking.asset is None:

@@ -12,7 +12,7 @@ from flask import Response, g, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from mintmark import errors, log
-from mintmark.web.asking import Asking, empty, finish
+from mintmark.web.asking import Answer, Asking, empty, finish
 from mintmark.web.origins import OriginRefused
 
 
@@ -43,19 +43,19 @@ ANSWERS: dict[type[errors.MintmarkError], tuple[int, str | None]] = {
 }
 
 
-def refuse(asking: Asking, error: Exception) -> Response:
+def refuse(asking: Asking, error: Exception) -> Answer:
     """Return the empty answer of a refusal, and tell of it."""
     status, reason = next(answer for kind, answer in ANSWERS.items() if isinstance(error, kind))
-    response = finish(asking, empty(status))
+    answer = finish(asking, Answer(status))
     if reason:
-        response.headers["Mintmark-Reason"] = reason
+        answer.headers["Mintmark-Reason"] = reason
     if isinstance(error, errors.LimitReached):
-        response.headers["Retry-After"] = str(error.retry_after)
+        answer.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, NoMethod) and asking.asset:
         preflight = {"OPTIONS"} if asking.asset.origins else set()
-        response.headers["Allow"] = ", ".join(sorted(asking.asset.methods | preflight))
+        answer.headers["Allow"] = ", ".join(sorted(asking.asset.methods | preflight))
     tell(asking, error, status)
-    return response
+    return answer
 
 
 def tell(asking: Asking, error: Exception, status: int) -> None:
@@ -73,12 +73,12 @@ def tell(asking: Asking, error: Exception, status: int) -> None:
             pass
     log.say(
         "token.refused",
-        request=g.request_id,
+        request=asking.request_id,
         status=status,
         code=code,
         words=str(error),
-        path=request.path,
-        address=request.remote_addr,
+        path=asking.request.path,
+        address=asking.request.remote_addr,
     )
 
 

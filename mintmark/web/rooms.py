@@ -17,9 +17,13 @@ _ADMINISTRATORS = [
     ("people.people", "People"),
     ("groups.groups", "Groups"),
     ("attributes.attributes", "Attributes"),
+    ("issuers.issuers", "Sign-in"),
     ("records.records", "Log"),
 ]
-_ALSO = {"assets.assets": ("/admin/presets", "/admin/matrix-import")}
+_ALSO = {
+    "assets.assets": ("/admin/presets", "/admin/matrix-import"),
+    "issuers.issuers": ("/admin/openid",),
+}
 _LAST = [("account.account", "Account"), ("help.help", "Help")]
 
 

@@ -1,14 +1,15 @@
 """Signing in with a password, and signing out."""
 
-from flask import Blueprint, redirect, render_template, request, session
+from flask import Blueprint, make_response, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
-from mintmark import log, sessions
+from mintmark import log, passwords, sessions
 from mintmark.errors import Busy, LimitReached
 from mintmark.fields import MAX_USERNAME
 from mintmark.models import writing
-from mintmark.web import get_mint
+from mintmark.openid import provider_sessions
+from mintmark.web import get_mint, provider_sign_out, ways_in
 from mintmark.web.csrf import check_csrf
 from mintmark.web.next_page import ONWARD, is_launch, next_page
 from mintmark.web.occasion import occasion
@@ -33,6 +34,7 @@ def sign_in() -> ResponseReturnValue:
     check_csrf()
     username, now = request.form.get("username", ""), get_mint().clock()
     try:
+        passwords.see_place()  # In a burst most are sent off here, before anything is written for them.
         count_attempt(username, now)
         is_signed_in = verify_and_begin(username, request.form.get("password", ""), now)
     except LimitReached as error:
@@ -49,16 +51,17 @@ def sign_in() -> ResponseReturnValue:
 
 @bp.post("/logout")
 def sign_out() -> ResponseReturnValue:
-    """End the session on the server."""
+    """End the session on the server; who came by an OpenID provider is led on there, to sign out too."""
     check_csrf()
-    now = get_mint().clock()
+    mint, kept = get_mint(), None
     if current_user.is_authenticated:
         with writing():
-            sessions.end(current_user.get_id(), now=now)
+            kept = provider_sessions.find(current_user.get_id(), sealer=mint.settings.sealer)
+            sessions.end(current_user.get_id(), now=mint.clock())
             log.note("person.signed_out", occasion(), person=current_user.person.id)
     logout_user()
     session.clear()
-    response = redirect(next_page(None), 303)
+    response = provider_sign_out.page(kept) or make_response(redirect(next_page(None), 303))
     response.headers["Clear-Site-Data"] = '"storage"'  # Never "cookies": that signs people out of the whole domain.
     return response
 
@@ -68,4 +71,5 @@ def _form(username: str, problem: str, status: int, headers: dict[str, str]) -> 
 
 
 def _page(username: str, wanted: str, problem: str | None) -> str:
-    return render_template("login.html", username=username, next=wanted, problem=problem)
+    ways = ways_in.of_sign_in(wanted)
+    return render_template("login.html", username=username, next=wanted, problem=problem, ways=ways)

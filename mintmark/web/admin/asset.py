@@ -116,4 +116,5 @@ def _shown_lately(asset_id: str) -> dict[str, Any]:
         {"row": row, "who": found.people.get(row.person or ""), "failure": Failure.of_detail(row.code or "", detail)}
         for row, detail in found.failures
     ]
-    return {"failures": failures, "visits": [(visit, found.people.get(visit.person)) for visit in found.visits]}
+    visits = [(visit, found.people.get(visit.person)) for visit in found.visits]
+    return {"failures": failures, "visits": visits, "looked_back_to": found.looked_back_to}

@@ -8,9 +8,10 @@ from sqlalchemy import select
 from mintmark.assets import attention
 from mintmark.counts import catch_up, reading
 from mintmark.errors import Busy
+from mintmark.examine.sources import warned_sources
 from mintmark.keys.running_out import running_out
 from mintmark.models import Asset, db
-from mintmark.records.failures import recent_failures
+from mintmark.records.failures import MOST_PEOPLE, recent_failures
 from mintmark.web import get_mint
 
 bp = Blueprint("dashboard", __name__, url_prefix="/admin")
@@ -23,7 +24,9 @@ ATTENTION = {
     "endless": ("asset gives tokens that never expire", "assets give tokens that never expire"),
     "off": ("asset is switched off", "assets are switched off"),
 }
+_COUNTED_AT_ONCE = 1_000  # rows of the log: the recorder counts a backlog, nobody waits for it here.
 _MOST_KEYS = 10  # of those that run out; all of them are in the list of keys.
+_MOST_SOURCES = 5  # of the issuers and providers with a warning, by name; the others are counted.
 _WORDS = {"day": "Last 24 hours", "week": "Last 7 days", "month": "Last 30 days"}
 _EACH = {3600: "hour", 21600: "six hours", 86400: "day"}
 
@@ -34,7 +37,7 @@ def dashboard() -> str:
     now = get_mint().clock()
     is_more = False
     with suppress(Busy):
-        is_more = catch_up(db.engine, now=now)
+        is_more = catch_up(db.engine, now=now, most=_COUNTED_AT_ONCE)
     db.session.rollback()  # What was counted just now is to be seen: this request reads anew.
     name = request.args.get("span", "")
     name = name if name in reading.SPANS else "day"
@@ -49,10 +52,13 @@ def dashboard() -> str:
         span=span,
         busiest=reading.busiest(now=now),
         failures=recent_failures(now=now),
+        most_people=MOST_PEOPLE,
         to_see=[(kind, amounts[kind], words) for kind, words in ATTENTION.items() if amounts[kind]],
         most=attention.MOST,
         keys_running_out=running_out(now=now),
         most_keys=_MOST_KEYS,
+        warned=warned_sources(),
+        most_warned=_MOST_SOURCES,
         counted_up_to=reading.counted_up_to(),
         is_more=is_more,
     )

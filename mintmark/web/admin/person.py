@@ -8,7 +8,7 @@ sign-in was a while ago.
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from mintmark import attributes, groups, password_links, people, sessions
+from mintmark import access_tokens, attributes, erasing, groups, identities, password_links, people, sessions
 from mintmark.errors import FieldError, InvalidFields, NotFound
 from mintmark.models import Person, writing
 from mintmark.models.base import find_by_id
@@ -49,6 +49,8 @@ def _page(person: Person, *, act: str = "", form: Form | None = None, link: str 
         groups=sorted(((names[each], each) for each in member_of), key=lambda pair: pair[0].casefold()),
         attributes=[(each, person.attributes.get(each.name)) for each in attributes.every()],
         sessions=sessions.count_live(person.id, now=mint.clock(), settings=mint.settings),
+        access_tokens=access_tokens.list_live(person.id, now=mint.clock()),
+        identities=len(identities.of_person(person.id)),
         rows=[(row, detail_of(row)) for row in latest],
         forms={each: form if form and each == act else Form({}) for each in ("link", "switch", "erase")},
         link=link,
@@ -115,6 +117,27 @@ def end_sessions(person_id: str) -> ResponseReturnValue:
     return redirect(url_for("person.person", person_id=person_id), 303)
 
 
+@bp.post("/end-access-token")
+def end_access_token(person_id: str) -> ResponseReturnValue:
+    """End one access token of a person; nobody else makes one for them."""
+    check_csrf()
+    with writing():
+        person = people.get_locked(person_id)
+        is_ended = access_tokens.end(request.form.get("access_token", ""), person.id, by=occasion())
+    flash("That access token is ended." if is_ended else "That access token had ended already.")
+    return redirect(url_for("person.person", person_id=person_id), 303)
+
+
+@bp.post("/end-access-tokens")
+def end_access_tokens(person_id: str) -> ResponseReturnValue:
+    """End every access token of a person."""
+    check_csrf()
+    with writing():
+        access_tokens.end_all(people.get_locked(person_id).id, by=occasion())
+    flash("Every access token of the person is ended.")
+    return redirect(url_for("person.person", person_id=person_id), 303)
+
+
 @bp.post("/link")
 def make_link(person_id: str) -> ResponseReturnValue:
     """Make a one-time link with which a person sets a password, and show it this once."""
@@ -148,7 +171,7 @@ def erase_person(person_id: str) -> ResponseReturnValue:
     freshness.confirm(problems)
     if not problems.found:
         with problems.of("confirmed"), writing():
-            people.erase(people.get_locked(person_id), by=occasion())
+            erasing.erase(people.get_locked(person_id), by=occasion())
     if problems.found:
         return _page(_get(person_id), act="erase", form=Form({"confirmed": typed}, problems.found)), 422
     flash("The person was erased.")

@@ -59,11 +59,14 @@ def record(row_id: int) -> str:
     """Show one row, with the whole diagnosis."""
     row = get_record(row_id)
     names: Names = names_of([row])
+    detail = detail_of(row)
+    is_by_token = row.event == "person.sign_in_refused" and bool(row.issuer or "check" in detail)
     return render_template(
         "admin/record.html",
         row=row,
         names=names,
-        facts=facts_of(detail_of(row)),
+        facts=facts_of(detail),
+        may_explain=is_by_token and bool(row.request),
         meaning=log.EVENTS.get(row.event),
         code_words=log.CODES.get(row.code or ""),
         words_of=words_of,
