@@ -35,7 +35,7 @@ from mintmark.who import SessionCookies, door_of
 BLOCK = "bench.steps"
 _AT_ONCE = 10  # calls of one try: so few that some tries are not disturbed
 _COMMITS = 100  # whose WAL is weighed: fewer than SQLite copies back meanwhile (wal_autocheckpoint)
-_TOGETHER = 4  # rows in one commit: as many as a worker has threads
+_TOGETHER = 4  # rows in one commit
 _AT_FIRST = 16  # rows in one commit while the log is filled
 _PATH = site.PATH.lstrip("/")
 Step = Callable[[], object]

@@ -44,7 +44,7 @@ from mintmark.models import db
 from mintmark.models.patience import in_time
 from mintmark.web import get_mint
 
-THREADS = 4  # For each worker: rows of that many requests are committed together.
+THREADS = 6  # For each worker: rows of that many requests are committed together.
 _WAIT_SECONDS = 3.0  # Workers of a service that was just killed need a moment to end.
 _STOP_SECONDS = 8
 _PR_SET_PDEATHSIG = 1

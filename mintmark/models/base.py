@@ -28,8 +28,8 @@ from mintmark.models.postgresql import Server
 from mintmark.models.write_queue import BUSY_SECONDS, WriteQueue
 
 # Connections that a process has at most, beside those of its wire: a worker has a thread for each request that it
-# serves at once (four), and each of them needs two at most; a probe, and a thread that counts.
-POOL_SIZE, MORE_FOR_A_WHILE = 5, 7
+# serves at once (six), and each of them needs two at most; a probe, and a thread that counts.
+POOL_SIZE, MORE_FOR_A_WHILE = 5, 9
 _IMMEDIATE = "mintmark_immediate"
 _M = TypeVar("_M")
 
