@@ -98,7 +98,7 @@ class _Profile:
 
     def __init__(self, app: Flask, cookies: list[str]) -> None:
         self._app, self._mint = app, app.extensions["mintmark"]
-        self._site, self._environs = in_time(app), [_environ(cookie) for cookie in cookies]
+        self._site, self._environs = in_time(app), [environ_of(cookie) for cookie in cookies]
         with app.app_context():
             self._turn, self._engine = queue_of(db.engine), db.engine
         self._door = door_of(self._environs[0], SessionCookies(app))
@@ -227,7 +227,7 @@ def _asking_alone() -> Step:
     return lambda: together.ask(None)
 
 
-def _environ(cookie: str) -> dict[str, Any]:
+def environ_of(cookie: str) -> dict[str, Any]:
     """Return what a server makes of a request (PEP 3333)."""
     return {
         "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": site.PATH, "QUERY_STRING": "",

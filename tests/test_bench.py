@@ -27,6 +27,7 @@ from bench import (
     report,
     results,
     serving,
+    sharing,
     steps,
     storage,
 )
@@ -235,7 +236,7 @@ def test_it_is_said_whether_a_commit_of_postgresql_waits_for_the_disk():
 
 
 def test_the_blocks_that_a_run_is_to_fill_are_there_before_it_begins():
-    for name in ("make bench", nodes.BLOCK, steps.BLOCK, growth.BLOCK):
+    for name in ("make bench", nodes.BLOCK, steps.BLOCK, sharing.BLOCK, growth.BLOCK):
         assert results.find_reason_not_to_write(name) is None
 
     assert results.find_reason_not_to_write("b") == "the markers of the block 'b' are missing in bench/README.md"
@@ -315,6 +316,27 @@ def test_each_step_of_a_token_is_measured_in_one_process(disk):
     assert re.search(
         r"A row adds \d+\.\d kB to the write-ahead log alone in its commit, \d+\.\d as one of 4\.", done.stdout
     )
+    assert list(disk.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_what_processes_cost_each_other_is_measured_without_a_server(disk):
+    if reason := postgresql.find_reason_not_to():
+        skip_or_fail(reason)
+    environ = {**os.environ, "TMPDIR": str(disk)}
+    command = [sys.executable, "-m", "bench.sharing", "--seconds", "1", "--rounds", "1"]
+
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=90)
+
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(
+        r"^\| (.+?) \| ([12]) \| ([\d,]+) \| (\d+) \| (\d+) \| ([\d.]+) \| (\d+)% \|$", done.stdout, re.MULTILINE
+    )
+    assert [row[:2] for row in rows] == [
+        (kind, processes) for kind in ("SQLite NORMAL", "SQLite FULL", "PostgreSQL") for processes in "12"
+    ]
+    for *_, tokens, spent, in_kernel, _waits, busy in rows:
+        assert int(tokens.replace(",", "")) > 20 and 0 < int(in_kernel) < int(spent) and int(busy) <= 100
     assert list(disk.iterdir()) == []
 
 
