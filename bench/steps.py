@@ -30,7 +30,7 @@ from mintmark.models import Asset, Group, LogRow, Membership, db, writing
 from mintmark.models.base import queue_of
 from mintmark.models.patience import in_time
 from mintmark.models.together import Together
-from mintmark.who import SessionCookies, door_of
+from mintmark.who import SessionCookies, credentials_of
 
 BLOCK = "bench.steps"
 _AT_ONCE = 10  # calls of one try: so few that some tries are not disturbed
@@ -101,7 +101,7 @@ class _Profile:
         self._site, self._environs = in_time(app), [environ_of(cookie) for cookie in cookies]
         with app.app_context():
             self._turn, self._engine = queue_of(db.engine), db.engine
-        self._door = door_of(self._environs[0], SessionCookies(app))
+        self._credentials = credentials_of(self._environs[0], SessionCookies(app))
         for environ in self._environs:  # Everything is prepared, and there are rows to begin with.
             self._fetch(environ)
         self._rows = self._more_rows()
@@ -109,14 +109,14 @@ class _Profile:
     def steps(self) -> dict[str, tuple[Step, int]]:
         """Return words → what is called, and how many of it one call is."""
         mint, now, anybody = self._mint, time.time(), random.Random(1)
-        asset, reader = mint.look_up(_PATH, now=now, **self._door)
+        asset, reader = mint.look_up(_PATH, now=now, **self._credentials)
         values = self._values(now)
         row = mint.wire.look_up(values, "session")
         draft = make_draft(asset, reader, {}, now, mint.settings.site_url)
         thread = _Thread()
         return {
             "a whole token": (lambda: self._fetch(anybody.choice(self._environs)), 1),
-            "– look-up: statement and reader": (lambda: mint.look_up(_PATH, now=now, **self._door), 1),
+            "– look-up: statement and reader": (lambda: mint.look_up(_PATH, now=now, **self._credentials), 1),
             "–– its statement": (lambda: mint.wire.look_up(values, "session"), 1),
             "–– its reader": (lambda: readers.reader_of(row[-11:]), 1),
             "– claims": (lambda: make_draft(asset, reader, {}, now, mint.settings.site_url), 1),
@@ -182,12 +182,12 @@ class _Profile:
         used_after, signed_in_after = sessions.limits(now, self._mint.settings)
         moments = {"now": int(now), "used_after": used_after, "signed_in_after": signed_in_after}
         moments["signed_in_by"] = int(now) + sessions.MAX_SKEW
-        return {"path": _PATH, "access_token": None, "person": None, **moments, **self._door}
+        return {"path": _PATH, "access_token": None, "person": None, **moments, **self._credentials}
 
     def _look_up_by_orm(self) -> None:
         with self._app.app_context():
             found = sessions.find_person_in_session(
-                self._door["session"], now=time.time(), settings=self._mint.settings
+                self._credentials["session"], now=time.time(), settings=self._mint.settings
             )
             if found is None:
                 raise RuntimeError("The session is not there.")

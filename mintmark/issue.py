@@ -1,8 +1,8 @@
-"""Issuing: the one function from an asset and a person to a recorded token, whoever calls it.
+"""Issuing: `Mint.issue`, the one function from an asset and a person to a recorded token, whoever calls it.
 
-`Mint` is what a process keeps to do that quickly. The order of a token's making: look up
-what must be fresh in one query, find the prepared revision (the caller sees who may fetch, and the limit), find who
-signs, render the claims, sign, record the row, and only then hand the token out.
+`Mint` is what a process keeps to do that quickly. The order of a token's making: look up what must be fresh in one
+query and find the prepared revision (`look_up`); see who may fetch, and the limit (web/token.py `_fetch`); find who
+signs, render the claims, sign, record the row (`issue`), and only then hand the token out.
 """
 
 import secrets
@@ -65,7 +65,7 @@ class Mint:
         access_token: str | None = None,
         person: str | None = None,
     ) -> tuple[Prepared | None, Reader | None]:
-        """Return the live asset at a path, or moved away from it not long ago, and the live person of one door,
+        """Return the live asset at a path, or moved away from it not long ago, and the live person of one credential,
         read fresh: of an id, of an access token by its hash, or else of a session.
         """
         used_after, signed_in_after = limits(now, self.settings)
@@ -79,8 +79,8 @@ class Mint:
             "signed_in_after": signed_in_after,
             "signed_in_by": int(now) + MAX_SKEW,
         }
-        door = "person" if person is not None else "access_token" if access_token is not None else "session"
-        row = self.wire.look_up(values, door)
+        by = "person" if person is not None else "access_token" if access_token is not None else "session"
+        row = self.wire.look_up(values, by)
         if row is None:
             return None, None
         asset_id, revision, live, attributes_revision, keys_revision, token_id, is_for_it, last_used_at, *columns = row
@@ -92,7 +92,7 @@ class Mint:
             is_due = is_use_due(last_used_at, now)
         else:
             is_due = session is not None and is_touch_due(last_used_at, now, self.settings)
-        touched = {door: token_id or session, "now": int(now)} if is_due else None
+        touched = {by: token_id or session, "now": int(now)} if is_due else None
         return asset, reader_of(columns, touched, by_access_token)
 
     def prepare(self, asset_id: str, revision: int) -> Prepared:
@@ -124,7 +124,7 @@ class Mint:
             draft = make_draft(asset, reader, params, occasion.now, site_url, sources, is_next=with_next)
             issued = Issued(draft.sign(), draft.claims, draft.signer)
         except CannotIssue as error:
-            failed = {"code": error.code, "detail": to_json({**_where(asset, reader, occasion), **error.detail})}
+            failed = {"code": error.code, "detail": to_json({**_log_detail(asset, reader, occasion), **error.detail})}
             self.record("token.failed", "failed", asset, reader, occasion, failed)
             raise
         sub, jti = issued.claims.get("sub"), issued.claims.get("jti")
@@ -164,13 +164,13 @@ class Mint:
             "kid": None,
             "sub": None,
             "code": None,
-            "detail": asset.log_detail if is_plain else to_json(_where(asset, reader, occasion)),
+            "detail": asset.log_detail if is_plain else to_json(_log_detail(asset, reader, occasion)),
             **columns,
         }
         self.recorder.record(row, reader.touched)
 
 
-def _where(asset: Prepared, reader: Reader, occasion: Occasion) -> dict[str, str]:
+def _log_detail(asset: Prepared, reader: Reader, occasion: Occasion) -> dict[str, str]:
     """Return the path for the log; beside it the one that was asked for where the asset was moved, and by which
     access token, where the request came with one.
     """

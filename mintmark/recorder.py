@@ -1,6 +1,6 @@
 """The recorder: commits log rows of tokens, for all waiting requests at once.
 
-A commit to disk costs the same for one row as for twenty, which is what makes `synchronous=FULL` affordable. A token
+A flush to disk costs about the same for six rows as for one, which is what makes `synchronous=FULL` affordable. A token
 leaves only after `record` has returned. Once a minute, while there are tokens, a thread counts them: nobody waits for
 that.
 """

@@ -1,6 +1,6 @@
 """The production server: `python -m mintmark.serve`, which is `make run`.
 
-granian serves WSGI with several worker processes; bench/README.md says why it. What was seen
+granian serves WSGI with several worker processes, and is the fastest that was found. What was seen
 to go wrong with it is mended here: a worker that is killed stops the whole service; a killed
 main process leaves workers on the port with old code; a second service on the same port
 starts without an error; a hung worker is waited for without end.
@@ -44,7 +44,7 @@ from mintmark.models import db
 from mintmark.models.patience import in_time
 from mintmark.web import get_mint
 
-THREADS = 6  # For each worker: rows of that many requests are committed together.
+THREADS = 6  # For each worker; so at most that many rows of it share a commit.
 _WAIT_SECONDS = 3.0  # Workers of a service that was just killed need a moment to end.
 _STOP_SECONDS = 8
 _PR_SET_PDEATHSIG = 1

@@ -1,7 +1,7 @@
 """Who asks: from the cookie and headers of a request to a session id or an access token, whichever door.
 
 The session id stands signed in Flask's session cookie, where Flask-Login keeps it as its
-user id. Pages get the person through Flask-Login, the token endpoint through `door_of` and
+user id. Pages get the person through Flask-Login, the token endpoint through `credentials_of` and
 its one query; both hold the session to `mintmark.sessions.limits`. Access tokens are for the
 token endpoint alone: no page looks at them.
 """
@@ -46,7 +46,7 @@ class SignedIn:
         return str(self.session.id)
 
 
-class Door(TypedDict, total=False):
+class Credentials(TypedDict, total=False):
     """By what a request says who asks: a session, or an access token as its hash. Never both; nothing is nobody."""
 
     session: str
@@ -81,8 +81,8 @@ class SessionCookies:
         return (session_id if isinstance(session_id, str) else None), signed_at
 
 
-def door_of(environ: Mapping[str, Any], cookies: SessionCookies) -> Door:
-    """Return the door by which a request comes. With an Authorization header the session is not looked at.
+def credentials_of(environ: Mapping[str, Any], cookies: SessionCookies) -> Credentials:
+    """Return the credentials of a request. With an Authorization header the session is not looked at.
 
     That is so whatever the header holds: a program that sends a wrong access token is nobody, and never
     whoever is signed in beside it (RFC 6750 §2: one way of coming in per request).

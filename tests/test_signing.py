@@ -26,13 +26,13 @@ moments = st.integers(0, 1_000)
 
 
 @st.composite
-def chains(draw, most=4):
-    """Keys that follow each other as the acts make them; some revoked, some without their private half."""
+def chains(draw, most=4, ring="k"):
+    """Keys of one ring that follow each other as the acts make them; some revoked, some without their private half."""
     keys, at = [], draw(moments)
     for number in range(draw(st.integers(0, most))):
         following = at + draw(st.integers(1, 300))
         key = SimpleNamespace(
-            id=f"k{number}",
+            id=f"{ring}{number}",
             signs_from_at=at,
             retired_at=following,
             revoked_at=draw(st.sampled_from([None, None, None, at, following])),
@@ -49,7 +49,9 @@ def chains(draw, most=4):
 def sources(draw):
     """What any revision may have behind it."""
     if draw(st.booleans()):
-        return Source(keys=draw(chains()), former_keys=draw(chains()), former_until_at=draw(st.none() | moments))
+        return Source(
+            keys=draw(chains()), former_keys=draw(chains(ring="former")), former_until_at=draw(st.none() | moments)
+        )
     staged = draw(st.sampled_from([None, SimpleNamespace(id="next")]))
     return Source(secret=SimpleNamespace(id="now"), next_secret=staged, next_from_at=draw(st.none() | moments))
 

@@ -1,5 +1,6 @@
 """The queue of those who write to SQLite: one at a time, in turn, and nobody waits for the dead or without end."""
 
+import gc
 import os
 import signal
 import time
@@ -14,15 +15,23 @@ from mintmark.models.write_queue import BUSY_SECONDS, WriteQueue
 from tests.serving import wait_for
 
 
+def forked(work):
+    """Do something in a process forked from this one, which ends with 0 only where that went well; return its id."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        work()
+        status = 0
+    finally:
+        os._exit(status)
+
+
 @contextmanager
 def process(work):
     """Do something in a process forked from this one; let it be killed at the end."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        finally:
-            os._exit(0)
+    child = forked(work)
     try:
         yield child
     finally:
@@ -51,12 +60,7 @@ def test_writers_of_several_processes_never_write_at_once_and_all_get_their_turn
                     file.write(f"{name} in\n")
                     file.write(f"{name} out\n")
 
-    children = []
-    for name in range(writers):
-        if (child := os.fork()) == 0:
-            write(name)
-            os._exit(0)
-        children.append(child)
+    children = [forked(lambda name=name: write(name)) for name in range(writers)]
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * writers
 
     lines = notes.read_text().splitlines()
@@ -80,7 +84,7 @@ def test_who_dies_with_the_turn_holds_up_nobody(queue, tmp_path):
     for _ in range(50):
         with queue:
             pass
-    assert time.monotonic() - began < 50 * write_queue._LONGEST_HINT / 2
+    assert time.monotonic() - began < 50 * write_queue._LONGEST_SLEEP / 2
 
 
 def test_who_stands_still_with_the_turn_is_waited_for_in_bounds(queue, tmp_path):
@@ -108,3 +112,55 @@ def test_processes_that_were_not_forked_from_one_wait_for_each_other_too(queue, 
             pass
     with queue:
         pass
+
+
+@pytest.mark.parametrize("pauses", [[], [0.25], [0.25, 0.15]])
+def test_who_waits_is_woken_and_need_not_ask_also_after_a_turn_that_took_long(queue, tmp_path, monkeypatch, pauses):
+    asked, flock, turns, sign = [], write_queue.fcntl.flock, 60, tmp_path / "held"
+
+    def write(pauses):
+        for pause in [*pauses, *[0.004] * (2 * turns)]:
+            with queue:
+                sign.touch()
+                time.sleep(pause)
+
+    def count(file, operation):
+        asked.append(operation)
+        flock(file, operation)
+
+    with process(lambda: write(pauses)):
+        wait_for(sign.exists)
+        for _ in range(len(pauses) + 2):
+            with queue:
+                time.sleep(0.004)
+        monkeypatch.setattr(write_queue.fcntl, "flock", count)
+        for _ in range(turns):
+            with queue:
+                time.sleep(0.004)
+
+    # Two locks, and now and then one more attempt; by asking each millisecond it would be six.
+    attempts = [each for each in asked if each & write_queue.fcntl.LOCK_NB]
+    assert 2 * turns <= len(attempts) < 3 * turns
+
+
+def test_a_queue_that_nobody_has_any_more_leaves_nothing_open(tmp_path):
+    def make_some():
+        open_before = count_open()
+        for number in range(20):
+            WriteQueue(tmp_path / str(number))
+        assert count_open() == open_before
+
+    assert os.waitpid(forked(make_some), 0)[1] == 0  # In a process where nothing else goes on.
+
+
+def count_open():
+    gc.collect()
+    return sum(is_open(descriptor) for descriptor in range(4_096))
+
+
+def is_open(descriptor):
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True

@@ -113,8 +113,9 @@ def is_unavailable(error: SQLAlchemyError) -> bool:
 
 def engine_options(settings: Settings) -> dict[str, Any]:
     """Return what SQLAlchemy's create_engine is to be told."""
+    pool = {"pool_size": POOL_SIZE, "max_overflow": MORE_FOR_A_WHILE, "pool_timeout": patience.REQUEST_SECONDS}
     if settings.is_sqlite:
-        return {"hide_parameters": True, "connect_args": {"timeout": BUSY_SECONDS}}
+        return {"hide_parameters": True, **pool, "connect_args": {"timeout": BUSY_SECONDS}}
     # What a request may wait is counted on our side (mintmark/models/postgresql.py). These are the server's own limits:
     # it looks each second whether we are there still, so that what was given up does not run on; no lock is waited for
     # longer than a request may; and TCP finds out in ten seconds that the other side is gone, also for commands.
@@ -124,9 +125,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     return {
         "hide_parameters": True,  # A statement's values may be secret; an error's words are not.
         "pool_pre_ping": True,
-        "pool_size": POOL_SIZE,
-        "max_overflow": MORE_FOR_A_WHILE,
-        "pool_timeout": patience.REQUEST_SECONDS,
+        **pool,
         "connect_args": {"connect_timeout": 2, "application_name": "mintmark", "options": limits, **keepalives},
     }
 

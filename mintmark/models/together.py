@@ -1,9 +1,9 @@
 """One does for all who wait what each would do alone: rows committed, or looked up, by one statement.
 
-There is no thread for it, because handing work to a thread and being woken by it costs as much as an eighth of a token
-(bench/README.md). Whoever finds nobody at work does what is there, its own and that of all who came meanwhile; those
-wait, and find theirs done. Who comes while others are on their way leaves it to the last of them, for a moment: four
-rows in one commit cost half of what they cost in four, also where no disk is waited for.
+There is no thread for it: to hand work to a thread and be woken by it takes some 23 µs of processor time
+(bench/README.md). The first thread to get `_serving` leads: it does its own and all that waits. The others wait for
+`_serving` too, and then find their place settled. `with together:` tells that this thread will ask soon; whoever asks
+while others are on their way waits for them, up to _A_MOMENT, so that they share a commit.
 """
 
 import threading
@@ -18,8 +18,8 @@ from mintmark.models import patience
 from mintmark.models.write_queue import BUSY_SECONDS
 
 _A_MOMENT = 0.002  # seconds
-# While the last attempt failed: how long one tries, and how long the others wait for that. Threads are few, and who
-# waited for a free one has spent most of its time.
+# While the last attempt failed: how long one tries, and how long the others wait for that. Threads are few, and
+# requests wait for a free one too, which patience does not see.
 _TRIES_SECONDS, _UNWELL_SECONDS = 0.2, 0.05
 _LEAST_SECONDS = 0.15
 _Asked = TypeVar("_Asked")
@@ -50,7 +50,7 @@ class Place(Generic[_Asked, _Given]):
         self._is_waiting.acquire(timeout=_A_MOMENT)
 
     def wake(self) -> None:
-        """Let who waits go on, were it to do it itself."""
+        """Wake the thread of this place; it leads if nobody has settled it."""
         with suppress(RuntimeError):  # Nobody waits any more.
             self._is_waiting.release()
 
@@ -80,7 +80,7 @@ class Together(Generic[_Asked, _Given]):
                     self._waiting[0].wake()
 
     def ask(self, asked: _Asked) -> _Given | None:
-        """Return what became of it. Raises Busy after BUSY_SECONDS, and what its place was settled with."""
+        """Return what became of it. Raises Busy when it has waited as long as it may, or the error of its place."""
         place: Place[_Asked, _Given] = Place(asked)
         self._waiting.append(place)
         self._coming.discard(threading.get_ident())
@@ -108,7 +108,7 @@ class Together(Generic[_Asked, _Given]):
             self._serving.release()
 
     def _see_has_time(self, place: Place[_Asked, _Given]) -> None:
-        """Whoever has waited for almost as long as it may leaves it to the next, whom its own haste would fail too."""
+        """Too little time is left to lead: to run out of it now would fail all whose places are taken along."""
         if patience.left(_LEAST_SECONDS) < _LEAST_SECONDS:
             place.is_abandoned = True
             raise Busy("There is no time left.")
@@ -116,7 +116,7 @@ class Together(Generic[_Asked, _Given]):
     def _serve_all(self, own: Place[_Asked, _Given]) -> None:
         taken: list[Place[_Asked, _Given]] = []
 
-        def take() -> "list[Place[_Asked, _Given]]":  # In quotes it costs nothing at each call.
+        def take() -> "list[Place[_Asked, _Given]]":
             with suppress(IndexError):
                 while True:
                     taken.append(self._waiting.popleft())
@@ -133,5 +133,5 @@ class Together(Generic[_Asked, _Given]):
         except Exception as error:  # Whoever waits is to be told, whatever it is.
             failure, self._is_unwell = error, True
             take()  # What is broken is not asked again by each of those who came meanwhile.
-        for place in [*taken, own]:
+        for place in [*taken, own]:  # Those that are settled already keep what they got.
             place.settle(error=failure)

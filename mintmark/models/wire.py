@@ -1,4 +1,4 @@
-"""The two statements that every token costs, by the database's own driver, which is a tenth of the ORM's work.
+"""The two statements that every token costs, by the database's own driver: far less work than by the ORM.
 
 One query reads all that must be fresh: the asset's revision, the session or access token, the person. SQLite is asked
 for one, PostgreSQL, where each question is a journey, for all who wait at that moment (`_FOR_ALL`).
@@ -19,7 +19,7 @@ from mintmark.models.together import Place, Together
 
 _ROW_COLUMNS = [column.name for column in LogRow.__table__.columns if column.name != "id"]
 _LOOK_UP = """
-SELECT a.id, a.revision, a.live, site.attributes_revision, COALESCE(k.revision, 0), {door_columns},
+SELECT a.id, a.revision, a.live, site.attributes_revision, COALESCE(k.revision, 0), {its_columns},
        p.id, p.username, p.email, p.first_name, p.last_name, p.display_name, p.is_admin,
        CAST(p.roles AS TEXT), CAST(p.permissions AS TEXT), CAST(p.attributes AS TEXT),
        (SELECT CAST(json_group_object(g.id, g.name) AS TEXT) FROM membership m
@@ -29,31 +29,32 @@ SELECT a.id, a.revision, a.live, site.attributes_revision, COALESCE(k.revision, 
        (SELECT here.id FROM asset here WHERE here.path = :path AND here.trashed_at IS NULL),
        (SELECT f.asset_id FROM former_path f WHERE f.path = :path AND f.answers_until > :now))
   LEFT JOIN key_ring k ON k.id = a.ring_id
-  {door}
+  {its_join}
   LEFT JOIN person p ON p.id = {person} AND p.live
  WHERE site.id = 1
 """
-# Each door has its own statement, so that nobody pays for the joins of another's. The columns of a door: which access
-# token came, whether it is for this asset, and when it or the session was last used.
+# Each kind of credential has its own statement, so that nobody pays for the joins of another's. Its columns: which
+# access token came, whether it is for this asset, and when it or the session was last used.
 _BY_SESSION = _LOOK_UP.format(
     person="s.person_id",
-    door_columns="NULL, NULL, s.last_used_at",
-    door="""LEFT JOIN session s ON s.id = :session AND s.ended_at IS NULL
+    its_columns="NULL, NULL, s.last_used_at",
+    its_join="""LEFT JOIN session s ON s.id = :session AND s.ended_at IS NULL
         AND s.last_used_at > :used_after AND s.signed_in_at > :signed_in_after AND s.signed_in_at <= :signed_in_by
         AND (s.expires_at IS NULL OR s.expires_at > :now)""",
 )
 _BY_ACCESS_TOKEN = _LOOK_UP.format(
     person="t.person_id",
-    door_columns="""t.id, EXISTS (SELECT 1 FROM access_token_asset l
+    its_columns="""t.id, EXISTS (SELECT 1 FROM access_token_asset l
          WHERE l.access_token_id = t.id AND l.asset_id = a.id), t.last_used_at""",
-    door="""LEFT JOIN access_token t ON t.hash = :access_token AND t.ended_at IS NULL
+    its_join="""LEFT JOIN access_token t ON t.hash = :access_token AND t.ended_at IS NULL
         AND t.expires_at > :now AND t.created_at <= :signed_in_by""",
 )
-_BY_PERSON = _LOOK_UP.format(person=":person", door_columns="NULL, NULL, NULL", door="")
-_DOORS = {"session": _BY_SESSION, "access_token": _BY_ACCESS_TOKEN, "person": _BY_PERSON}
+_BY_PERSON = _LOOK_UP.format(person=":person", its_columns="NULL, NULL, NULL", its_join="")
+_BY = {"session": _BY_SESSION, "access_token": _BY_ACCESS_TOKEN, "person": _BY_PERSON}
 _MOMENTS = ("now", "used_after", "signed_in_after", "signed_in_by")
 _FOR_ALL = """
-SELECT asked.number, found.* FROM unnest(:paths::text[], :values::text[]) WITH ORDINALITY AS asked(path, value, number)
+SELECT asked.number, found.*
+  FROM unnest(:paths::text[], :credentials::text[]) WITH ORDINALITY AS asked(path, credential, number)
  CROSS JOIN LATERAL ({one}) AS found
 """
 # Each join of a look-up is one row by an index, whatever the statistics of small tables say: twice as fast as what the
@@ -63,8 +64,11 @@ SET plan_cache_mode = force_generic_plan"""
 # To PostgreSQL: who looks up for all, who commits for all, and for a moment one in the place of a broken one.
 MOST_CONNECTIONS = 3
 _MOST_ROWS = 16  # of one statement.
+_BUSY_TIMEOUT = "PRAGMA busy_timeout={}"  # milliseconds
+_PATIENT = _BUSY_TIMEOUT.format(int(patience.REQUEST_SECONDS * 1000))
+_SPARE_SECONDS = 0.2  # that a request may take beyond what it may wait: so much less is not worth a statement.
 # What was used → how that is written down. A row that somebody else has locked is passed over: tokens wait for none.
-_SKIP = "FOR UPDATE SKIP LOCKED"  # SQLite has one writer.
+_NOT_FOR_SQLITE = "FOR UPDATE SKIP LOCKED"  # It has one writer.
 _TOUCHES = {
     "session": """UPDATE session SET last_used_at = :now WHERE id IN
         (SELECT id FROM session WHERE id = :session AND last_used_at < :now FOR UPDATE SKIP LOCKED)""",
@@ -73,8 +77,7 @@ _TOUCHES = {
             FOR UPDATE SKIP LOCKED)""",
 }
 
-
-_Question = tuple[str, Mapping[str, Any]]  # A door, and all values.
+_Question = tuple[str, Mapping[str, Any]]  # By which credential, and all values.
 _Place = Place[_Question, Sequence[Any]]
 
 
@@ -89,7 +92,7 @@ class Wire:
         self._engine = engine
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._idle: deque[Any] = deque()
-        self._look_ups = {name: self._look_up_of(name, statement) for name, statement in _DOORS.items()}
+        self._look_ups = {name: self._look_up_of(name, statement) for name, statement in _BY.items()}
         self._together: Together[_Question, Sequence[Any]] = Together(self._look_up_all)
         self._touches = {name: self._dialect(statement) for name, statement in _TOUCHES.items()}
         self._inserts = [self._insert_of(amount) for amount in range(_MOST_ROWS + 1)]
@@ -97,30 +100,30 @@ class Wire:
         self.failures: tuple[type[Exception], ...] = (driver.Error, SQLAlchemyError, OSError)
         self._unavailable = (driver.OperationalError, driver.InterfaceError, OSError)
 
-    def look_up(self, values: Mapping[str, Any], door: str) -> Sequence[Any] | None:
-        """Return the row of _LOOK_UP, by one door: `session`, `access_token` or `person`, whose value is among those.
+    def look_up(self, values: Mapping[str, Any], by: str) -> Sequence[Any] | None:
+        """Return the row of _LOOK_UP, by `session`, `access_token` or `person`, whose value is among those.
 
         Raises Busy, after one more try on a new connection: idle ones may have died.
         """
         try:
             if not self._is_sqlite:
-                return self._together.ask((door, values))
-            rows = self._ask(self._look_ups[door], values)
+                return self._together.ask((by, values))
+            rows = self._ask(self._look_ups[by], values)
         except self.failures as error:
             raise Busy("The database does not answer.") from error
         return rows[0] if rows else None
 
     def _look_up_all(self, take: Callable[[], list[_Place]]) -> None:
-        """Look up for all who wait by one statement for each door and moment, mostly one in all."""
+        """Look up for all who wait by one statement for each credential and moment, mostly one in all."""
         alike: dict[tuple[Any, ...], list[_Place]] = {}
         for place in take():
-            door, values = place.asked
-            alike.setdefault((door, *(values[name] for name in _MOMENTS)), []).append(place)
-        for (door, *moments), places in alike.items():
+            by, values = place.asked
+            alike.setdefault((by, *(values[name] for name in _MOMENTS)), []).append(place)
+        for (by, *moments), places in alike.items():
             values = dict(zip(_MOMENTS, moments, strict=True))
             values["paths"] = [place.asked[1]["path"] for place in places]
-            values["values"] = [place.asked[1][door] for place in places]
-            found = {row[0]: row[1:] for row in self._ask(self._look_ups[door], values)}
+            values["credentials"] = [place.asked[1][by] for place in places]
+            found = {row[0]: row[1:] for row in self._ask(self._look_ups[by], values)}
             for number, place in enumerate(places, 1):
                 place.settle(found.get(number))
 
@@ -150,34 +153,36 @@ class Wire:
         Raises RowRefused where a row cannot stand in the log and nothing was committed, else one of
         `failures`; after a failed COMMIT nobody knows whether the rows are there, so nothing is tried again.
         """
-        is_one_statement = not touched and len(rows) <= _MOST_ROWS  # Which is a transaction of its own.
+        commits_itself = not touched and len(rows) <= _MOST_ROWS  # In autocommit one INSERT is a transaction.
+        # A connection to PostgreSQL keeps to what its thread may wait; one to SQLite is told.
         seconds = patience.left(patience.REQUEST_SECONDS)
-        is_late = self._is_sqlite and seconds < patience.REQUEST_SECONDS / 2  # On PostgreSQL the connection counts.
+        is_late = self._is_sqlite and seconds < patience.REQUEST_SECONDS - _SPARE_SECONDS
         connection = self._borrow()
         try:
             cursor = connection.cursor()
             if is_late:
-                cursor.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
-            if not is_one_statement:
+                cursor.execute(_BUSY_TIMEOUT.format(int(seconds * 1000)))
+            if not commits_itself:
                 cursor.execute("BEGIN IMMEDIATE" if self._is_sqlite else "BEGIN")
             self._insert_all(cursor, rows)
-            if not is_one_statement:
+            if not commits_itself:
                 self._touch_all(cursor, touched)
                 cursor.execute("COMMIT")
         except RowRefused:
-            self._roll_back(connection)
+            self._give_back(connection, is_late, is_refused=True)
             raise
         except BaseException:
             self._drop(connection)
             raise
-        if is_late:
-            self._drop(connection)  # The next one may wait longer.
-        else:
-            self._idle.append(connection)
+        self._give_back(connection, is_late)
 
-    def _roll_back(self, connection: Any) -> None:
+    def _give_back(self, connection: Any, is_late: bool, *, is_refused: bool = False) -> None:
+        """Keep a connection for the next, who may wait longer; without what was begun and refused on it."""
         try:
-            connection.rollback()
+            if is_refused:
+                connection.rollback()
+            if is_late:
+                connection.execute(_PATIENT)
         except self.failures:
             self._drop(connection)
         else:
@@ -214,7 +219,7 @@ class Wire:
             pooled.detach()
             connection: Any = pooled.dbapi_connection
             if self._is_sqlite:
-                connection.execute(f"PRAGMA busy_timeout={int(patience.REQUEST_SECONDS * 1000)}")
+                connection.execute(_PATIENT)
             else:
                 connection.autocommit = True
                 connection.execute(_PLAIN_PLANS)
@@ -232,14 +237,14 @@ class Wire:
         row = f"({', '.join([place] * len(_ROW_COLUMNS))})"
         return f"INSERT INTO log ({', '.join(_ROW_COLUMNS)}) VALUES {', '.join([row] * amount)}"  # noqa: S608 — our own column names
 
-    def _look_up_of(self, door: str, statement: str) -> str:
-        """Return the look-up by a door; on PostgreSQL for any number of paths and values of that door at once."""
+    def _look_up_of(self, by: str, statement: str) -> str:
+        """Return the look-up by a credential; on PostgreSQL for any number of paths and credentials at once."""
         if not self._is_sqlite:
-            one = statement.replace(":path", "asked.path").replace(f":{door}", "asked.value")
+            one = statement.replace(":path", "asked.path").replace(f":{by}", "asked.credential")
             statement = _FOR_ALL.format(one=one)
         return self._dialect(statement)
 
     def _dialect(self, statement: str) -> str:
         if self._is_sqlite:
-            return statement.replace(_SKIP, "")
+            return statement.replace(_NOT_FOR_SQLITE, "")
         return re.sub(r"(?<!:):(\w+)", r"%(\1)s", statement.replace("json_group_object", "json_object_agg"))

@@ -19,7 +19,7 @@ from mintmark import issue, paths
 from mintmark.web.asking import Answer, Asking
 from mintmark.web.threshold import FOR_NO_CACHE, headers_for_all, see_off
 from mintmark.web.token import fetch
-from mintmark.who import SessionCookies, door_of
+from mintmark.who import SessionCookies, credentials_of
 
 ENDPOINT = "token"
 _REASONS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
@@ -53,7 +53,7 @@ class TokenDoor:
         if refusal := see_off(environ, self._mint.settings, request_id):
             return Answer(refusal.status, headers={"Retry-After": "1"} if refusal.may_retry else {})
         asking = Asking(self._mint, environ["PATH_INFO"][1:], environ, request_id)
-        return fetch(asking, door_of(environ, self._cookies))
+        return fetch(asking, credentials_of(environ, self._cookies))
 
     def _view(self, path: str) -> Page:
         """Answer the same where Flask was asked, which the server never does: the rule is there for Flask's URL map."""

@@ -14,7 +14,7 @@ from typing import Any
 from mintmark.config import Settings
 
 REFUSED = "mintmark.refused"  # The status with which the front door is to answer, if any.
-MAX_READING = 3  # Half of the threads of a worker.
+MAX_READING = 3  # Half of the threads of a worker (mintmark/serve.py).
 _NAMES = frozenset(
     "REQUEST_METHOD PATH_INFO QUERY_STRING CONTENT_TYPE CONTENT_LENGTH SERVER_NAME SERVER_PORT SERVER_PROTOCOL"
     " REMOTE_ADDR REMOTE_PORT SCRIPT_NAME".split()

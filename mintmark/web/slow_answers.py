@@ -10,7 +10,7 @@ from flask import Response, current_app
 
 from mintmark.errors import Busy
 
-AT_ONCE = 2  # Half of the threads of a worker.
+AT_ONCE = 2  # A third of the threads of a worker (mintmark/serve.py).
 _KEY = "mintmark.slow_answers"
 
 

@@ -1,9 +1,9 @@
 """The token endpoint, `GET /<path>`: the hot path, and every answer of it.
 
-`fetch` is the whole story, in the order in which it is decided: live asset (404) → method
-(405) → origin (403) → person (403) → reader (403) → limit (429) → parameters (400) → claims
-and key (500) → row (503) → 200. Never a redirect to the sign-in page: browser SDKs follow
-one and choke on the HTML. What is refused is empty and without a Content-Type.
+`fetch` is the whole story, in the order in which it is decided: live asset (404) → method (405) → origin (403) →
+preflight (204) → person (403) → reader (403) → limit (429) → parameters (400) → claims and key (500) → row (503);
+503 too where the database does not answer. Never a redirect to the sign-in page: browser SDKs follow one and choke
+on the HTML. What is refused is empty and without a Content-Type.
 """
 
 import json
@@ -19,16 +19,16 @@ from mintmark.web.asking import Answer, Asking, finish
 from mintmark.web.json_body import json_object
 from mintmark.web.origins import OriginRefused, says_where_from, see_origin
 from mintmark.web.refusals import ANSWERS, NoMethod, SignInNeeded, refuse
-from mintmark.who import Door
+from mintmark.who import Credentials
 
 PREFLIGHT_SECONDS = 600
 
 
-def fetch(asking: Asking, door: Door) -> Answer:
-    """Answer a request for an asset; `door` says by what somebody comes."""
+def fetch(asking: Asking, credentials: Credentials) -> Answer:
+    """Answer a request for an asset; `credentials` say who asks."""
     try:
         with asking.mint.recorder.expecting:
-            return _fetch(asking, door)
+            return _fetch(asking, credentials)
     except tuple(ANSWERS) as error:
         return refuse(asking, error)
     except Exception as bug:
@@ -36,9 +36,9 @@ def fetch(asking: Asking, door: Door) -> Answer:
         return finish(asking, Answer(500))
 
 
-def _fetch(asking: Asking, door: Door) -> Answer:
+def _fetch(asking: Asking, credentials: Credentials) -> Answer:
     mint = asking.mint
-    asking.asset, asking.reader = mint.look_up(asking.path, now=asking.now, **door)
+    asking.asset, asking.reader = mint.look_up(asking.path, now=asking.now, **credentials)
     asset = _see_that_lives(asking.asset)
     _see_method(asset, asking.environ)
     if says_where_from(asking.environ):
