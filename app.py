@@ -31,7 +31,7 @@ from mintmark.web.next_page import LAUNCH, next_page
 from mintmark.web.reminders import keys_to_replace
 from mintmark.web.rights import NotAllowed, may_administer, see_right
 from mintmark.web.rooms import rooms
-from mintmark.web.threshold import FOR_NO_CACHE, headers_for_all, see_off
+from mintmark.web.threshold import FOR_NO_CACHE, find_refusal, headers_for_all
 from mintmark.who import make_login_manager
 
 OPEN_ENDPOINTS = frozenset({"static", "signin.form", "signin.sign_in", "signin.sign_out", "setup.setup",
@@ -116,7 +116,7 @@ def _let_in() -> ResponseReturnValue | None:
     """Host, body, and whether this door is open to whoever asks."""
     g.request_id = issue.make_request_id()
     mint = get_mint()
-    if refusal := see_off(request.environ, mint.settings, g.request_id):
+    if refusal := find_refusal(request.environ, mint.settings, g.request_id):
         response = asking.empty(refusal.status)
         if refusal.may_retry:
             response.headers["Retry-After"] = "1"

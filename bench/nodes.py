@@ -127,8 +127,9 @@ def block(found: Mapping[str, Any]) -> str:
     verdict = "holds" if scaling(found) >= GOAL else "missed"
     words = (
         f"By processor time alone two nodes would make {scaling(found):.2f} times the tokens of one (goal: at least "
-        f"{GOAL}; {verdict}), where PostgreSQL has the cores for it: {2 / wall(found):.1f} times as many as a node. It "
-        f"is the first wall: on as many cores as a node has, it is full at {wall(found):.1f} nodes. Waiting (locks, "
+        f"{GOAL}; {verdict}), where PostgreSQL has the cores for it. Two "
+        f"nodes keep {2 / wall(found):.1f} of one node's cores busy there; with as many cores as a node has, "
+        f"PostgreSQL is full at {wall(found):.1f} nodes, and is the first wall. Waiting (locks, "
         f"connections, network, disk) is not in it; on the same cores two made {together(found):.2f} times the tokens "
         f"of one (at least {_LEAST_TOGETHER}, or the run is void)."
     )

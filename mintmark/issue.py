@@ -99,7 +99,7 @@ class Mint:
         """Return a revision of an asset, live or not, as it would issue now. Raises Busy."""
         return self._load(asset_id, revision)
 
-    def see_limit(self, asset: Prepared, reader: Reader, *, now: float) -> None:
+    def count_or_refuse(self, asset: Prepared, reader: Reader, *, now: float) -> None:
         """Count a request for a token. Raises LimitReached."""
         wait = self.fuse.hit(self.settings.limit_tokens, reader.id, asset.id, now=now)
         if wait is not None:

@@ -17,7 +17,7 @@ from werkzeug.routing import BaseConverter, Rule
 
 from mintmark import issue, paths
 from mintmark.web.asking import Answer, Asking
-from mintmark.web.threshold import FOR_NO_CACHE, headers_for_all, see_off
+from mintmark.web.threshold import FOR_NO_CACHE, find_refusal, headers_for_all
 from mintmark.web.token import fetch
 from mintmark.who import SessionCookies, credentials_of
 
@@ -50,7 +50,7 @@ class TokenDoor:
         return [answer.body]
 
     def _answer(self, environ: dict[str, Any], request_id: str) -> Answer:
-        if refusal := see_off(environ, self._mint.settings, request_id):
+        if refusal := find_refusal(environ, self._mint.settings, request_id):
             return Answer(refusal.status, headers={"Retry-After": "1"} if refusal.may_retry else {})
         asking = Asking(self._mint, environ["PATH_INFO"][1:], environ, request_id)
         return fetch(asking, credentials_of(environ, self._cookies))

@@ -94,7 +94,7 @@ def _launch(asking: Asking, path: str) -> ResponseReturnValue:
     given = [*request.args.items(multi=True)]
     if comes_from_sign_in:
         return render_template("launch_onward.html", asset=asset, address=launch_address(path, asset, given))
-    mint.see_limit(asset, reader, now=asking.now)
+    mint.count_or_refuse(asset, reader, now=asking.now)
     params = read_params(asset, given)
     destination = read_destination(asset.definition["launch"], given)
     issued = mint.issue(asset, reader, params, asking.occasion)

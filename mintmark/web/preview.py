@@ -69,7 +69,7 @@ def issue_token(path: str) -> Response:
     page.try_next(request.form.get(_WITH))
     values, problems = params.typed(page.asset), Problems()
     try:
-        page.mint.see_limit(page.asset, page.reader, now=page.asking.now)
+        page.mint.count_or_refuse(page.asset, page.reader, now=page.asking.now)
         if page.is_next:
             freshness.confirm(problems)
         given = params.read(page.asset, values, problems)

@@ -35,7 +35,7 @@ class Refusal:
     may_retry: bool = False
 
 
-def see_off(environ: dict[str, Any], settings: Settings, request_id: str) -> Refusal | None:
+def find_refusal(environ: dict[str, Any], settings: Settings, request_id: str) -> Refusal | None:
     """Return why a request goes no further, having told of it: another host, no text, no room for its body."""
     path, query, host = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""), environ.get("HTTP_HOST")
     host = host or get_host(environ)

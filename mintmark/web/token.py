@@ -47,7 +47,7 @@ def _fetch(asking: Asking, credentials: Credentials) -> Answer:
         return _preflight(asking, asset)
     reader = _see_signed_in(asking.reader)
     see_that_may_fetch(asset, reader)
-    mint.see_limit(asset, reader, now=asking.now)
+    mint.count_or_refuse(asset, reader, now=asking.now)
     params = read_params(asset, _given(asking))
     issued = mint.issue(asset, reader, params, asking.occasion)
     return _answer(asking, asset, issued)
