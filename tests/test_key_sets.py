@@ -232,7 +232,7 @@ def test_within_the_cool_down_an_unknown_key_id_waits_for_no_writer(house, site)
         db.session.execute(db.text("UPDATE fetched_document SET problem = NULL"))
         assert pool.submit(keys_at, house, site, wanted_kid="made up").result() == ["k1"]
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 1.9  # A writer is waited for two seconds.
 
 
 def test_while_the_other_site_is_asked_no_transaction_is_open(house, site):

@@ -27,7 +27,7 @@ def row_of_now():
 
 
 @pytest.mark.parametrize("left", [0.3, 0.81, 1.2, REQUEST_SECONDS])
-def test_whatever_was_waited_before_the_answer_comes_within_two_seconds(sqlite_house, left):
+def test_a_row_waits_no_longer_than_its_request_may_whatever_was_waited_before(sqlite_house, left):
     recorder, wire = sqlite_house.mint.recorder, sqlite_house.mint.wire
     recorder.record(row_of_now())
 
@@ -39,7 +39,7 @@ def test_whatever_was_waited_before_the_answer_comes_within_two_seconds(sqlite_h
         waited = time.monotonic() - began
 
     # then it waits no longer than it may, and whoever comes next may wait as long as ever.
-    assert REQUEST_SECONDS - left + waited < 2
+    assert waited < left + 0.7
     with patience(left):
         recorder.record(row_of_now())
     assert {each.execute("PRAGMA busy_timeout").fetchone()[0] for each in wire._idle} == {REQUEST_SECONDS * 1000}

@@ -61,7 +61,7 @@ def test_what_is_sent_in_a_turn_ends_with_it_however_often():
             for _ in range(2):
                 with pytest.raises(NotFetched, match="in time"):
                     fetch_json(site.url(), fetch_also=site.listed)
-        assert time.monotonic() - began < 0.8
+        assert time.monotonic() - began < 3
         assert fetch_json(site.url(), fetch_also=site.listed) == {"keys": []}
 
 
