@@ -185,7 +185,9 @@ class _Never(dict[int, float]):
 
 def _make_server(settings: Settings) -> Any:
     host, port = split_bind(settings.bind)
-    logging.getLogger("_granian").setLevel(logging.WARNING)
+    logger = logging.getLogger("_granian")
+    logger.setLevel(logging.WARNING)
+    logger.addFilter(lambda record: "Python threads" not in record.getMessage())  # That there are THREADS is meant.
     server = Server(
         "app:app",
         address=host.strip("[]"),

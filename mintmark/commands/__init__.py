@@ -20,8 +20,14 @@ from mintmark.log import Occasion
 from mintmark.web import get_mint
 
 
-def command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """Register a function as a command with an app context, whose refusals exit with 1."""
+def command(
+    group: click.Group, name: str, *, takes_dashes: bool = False
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Register a function as a command with an app context, whose refusals exit with 1.
+
+    `takes_dashes`: what begins with a dash and is no option is an argument, as one in 64 thumbprints does.
+    """
+    context = {"ignore_unknown_options": takes_dashes}
 
     def register(function: Callable[..., Any]) -> click.Command:
         @wraps(function)
@@ -39,7 +45,7 @@ def command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], cli
             except DBAPIError as error:
                 refuse(f"the database: {str(error.orig).splitlines()[0] if error.orig else 'it does not answer'}")
 
-        return group.command(name)(with_appcontext(run))
+        return group.command(name, context_settings=context)(with_appcontext(run))
 
     return register
 

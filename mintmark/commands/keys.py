@@ -130,7 +130,7 @@ def _read_passphrase() -> str:
         raise FieldError("is not UTF-8", "passphrase") from None
 
 
-@command(commands, "rotate")
+@command(commands, "rotate", takes_dashes=True)
 @click.argument("key_id")
 @click.option("--next-id", metavar="ID", help="The key id of the next key; without it, its thumbprint.")
 @click.option("--at", "signs_from_at", metavar="MOMENT", callback=_moment, help="When it signs; without it, soon.")
@@ -176,7 +176,7 @@ def _bits_of(key: SigningKey) -> int:
     return size if size in keypairs.RSA_BITS else keypairs.USUAL_RSA_BITS
 
 
-@command(commands, "plan")
+@command(commands, "plan", takes_dashes=True)
 @click.argument("key_id")
 @click.option(
     "--every", "days", required=True, metavar="DAYS", type=click.IntRange(1, 3660), help="How long each signs."
@@ -202,7 +202,7 @@ def plan(key_id: str, days: int, amount: int, bits: str | None) -> None:
         click.echo(line)
 
 
-@command(commands, "revoke")
+@command(commands, "revoke", takes_dashes=True)
 @click.argument("key_id")
 @click.option("--replacement", "replacement_id", metavar="ID", help="The key id of the key that signs in its place.")
 @click.option("--no-replacement", is_flag=True, help="Let nothing sign in its place but the key that was to follow.")
@@ -229,7 +229,7 @@ def revoke(key_id: str, replacement_id: str | None, no_replacement: bool, is_sur
     click.echo(f"{key_id} is revoked. {words}")
 
 
-@command(commands, "public")
+@command(commands, "public", takes_dashes=True)
 @click.argument("key_id")
 @click.option("--jwk", "is_jwk", is_flag=True, help="As a JWK, as the key sets have it.")
 def public(key_id: str, is_jwk: bool) -> None:

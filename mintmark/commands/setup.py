@@ -37,11 +37,13 @@ def create_admin(username: str, password_stdin: bool) -> None:
         if person is None:
             values = {"username": username, "password": password, "is_admin": True}
             people.make(values, by=occasion(now))
+            told = f"{username} was made, and is an administrator."
         else:
+            told = f"{username} is an administrator."
             people.revise(person, {"is_admin": True, "live": True}, by=occasion(now))
             people.set_password(person, password, by=occasion(now))
         site.close_setup(now=now)
-    click.echo(f"{username} is an administrator.")
+    click.echo(told)
 
 
 def _typed_password(from_stdin: bool) -> str:
