@@ -81,7 +81,7 @@ class Mint:
         }
         by = "person" if person is not None else "access_token" if access_token is not None else "session"
         row = self.wire.look_up(values, by)
-        if row is None:
+        if row is None:  # There is no site yet; of an unknown path there is a row of NULLs.
             return None, None
         asset_id, revision, live, attributes_revision, keys_revision, token_id, is_for_it, last_used_at, *columns = row
         asset = self.prepared.get(asset_id, revision, attributes_revision, keys_revision) if live else None
@@ -122,21 +122,21 @@ class Mint:
         try:
             site_url = self.settings.site_url
             draft = make_draft(asset, reader, params, occasion.now, site_url, sources, is_next=with_next)
-            issued = Issued(draft.sign(), draft.claims, draft.signer)
+            token = draft.sign()
         except CannotIssue as error:
             failed = {"code": error.code, "detail": to_json({**_log_detail(asset, reader, occasion), **error.detail})}
             self.record("token.failed", "failed", asset, reader, occasion, failed)
             raise
-        sub, jti = issued.claims.get("sub"), issued.claims.get("jti")
+        sub, jti = draft.claims.get("sub"), draft.claims.get("jti")
         sub = sub.replace("\x00", "\\u0000") if sub else None  # PostgreSQL keeps no NUL in text.
         columns = {
             "jti": jti,
             "sub": sub,
-            "kid": issued.signer.key_id,
+            "kid": draft.signer.key_id,
             "code": "next_key" if with_next else "former_path" if occasion.former_path else None,
         }
         self.record("token.issued", "done", asset, reader, occasion, columns)
-        return issued
+        return Issued(token, draft.claims, draft.signer)
 
     def record(
         self,

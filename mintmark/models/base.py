@@ -159,7 +159,7 @@ def set_up_engine(engine: Engine, settings: Settings) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         finally:
             connection.exec_driver_sql(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
-            patience.take(time.monotonic() - began)
+            patience.spend(time.monotonic() - began)
 
 
 def sqlite_pragmas(settings: Settings) -> list[str]:

@@ -49,7 +49,7 @@ def left(most: float) -> float:
     return most if of_thread.left is None else max(0.0, min(most, of_thread.left))
 
 
-def take(seconds: float) -> None:
+def spend(seconds: float) -> None:
     """Say that so many seconds were waited."""
     if of_thread.left is not None:
         of_thread.left -= seconds

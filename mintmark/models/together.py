@@ -29,15 +29,15 @@ _Given = TypeVar("_Given")
 class Place(Generic[_Asked, _Given]):
     """What one of them asked, and what became of it: settled once, by what it is given or by an error."""
 
-    __slots__ = ("_is_waiting", "asked", "error", "given", "is_abandoned", "is_settled")
+    __slots__ = ("_bell", "asked", "error", "given", "is_abandoned", "is_settled")
 
     def __init__(self, asked: _Asked) -> None:
         self.asked = asked
         self.given: _Given | None = None
         self.error: Exception | None = None
         self.is_settled = self.is_abandoned = False
-        self._is_waiting = threading.Lock()
-        self._is_waiting.acquire()
+        self._bell = threading.Lock()  # Held until somebody wakes this place.
+        self._bell.acquire()
 
     def settle(self, given: _Given | None = None, *, error: Exception | None = None) -> None:
         """Say what became of it, unless that was said before."""
@@ -47,12 +47,12 @@ class Place(Generic[_Asked, _Given]):
 
     def wait(self) -> None:
         """Return when it is settled or woken, or a moment later."""
-        self._is_waiting.acquire(timeout=_A_MOMENT)
+        self._bell.acquire(timeout=_A_MOMENT)
 
     def wake(self) -> None:
         """Wake the thread of this place; it leads if nobody has settled it."""
         with suppress(RuntimeError):  # Nobody waits any more.
-            self._is_waiting.release()
+            self._bell.release()
 
 
 class Together(Generic[_Asked, _Given]):
@@ -96,9 +96,9 @@ class Together(Generic[_Asked, _Given]):
         """Wait for who works now; do what is there then, unless this was among what was done."""
         began, most = monotonic(), _UNWELL_SECONDS if self._is_unwell else BUSY_SECONDS
         may_lead = self._serving.acquire(timeout=patience.left(most))
-        patience.take(monotonic() - began)
+        patience.spend(monotonic() - began)
         if not may_lead:
-            place.is_abandoned = self._is_unwell = True  # It may be done all the same.
+            place.is_abandoned = self._is_unwell = True  # Who leads may have taken it: then it is done all the same.
             raise Busy("Others waited too long for the same.")
         try:
             if not place.is_settled:

@@ -67,8 +67,8 @@ _MOST_ROWS = 16  # of one statement.
 _BUSY_TIMEOUT = "PRAGMA busy_timeout={}"  # milliseconds
 _PATIENT = _BUSY_TIMEOUT.format(int(patience.REQUEST_SECONDS * 1000))
 _SPARE_SECONDS = 0.2  # that a request may take beyond what it may wait: so much less is not worth a statement.
-# What was used → how that is written down. A row that somebody else has locked is passed over: tokens wait for none.
 _NOT_FOR_SQLITE = "FOR UPDATE SKIP LOCKED"  # It has one writer.
+# What was used → how that is written down. A row that somebody else has locked is passed over: tokens wait for none.
 _TOUCHES = {
     "session": """UPDATE session SET last_used_at = :now WHERE id IN
         (SELECT id FROM session WHERE id = :session AND last_used_at < :now FOR UPDATE SKIP LOCKED)""",
@@ -153,8 +153,8 @@ class Wire:
         Raises RowRefused where a row cannot stand in the log and nothing was committed, else one of
         `failures`; after a failed COMMIT nobody knows whether the rows are there, so nothing is tried again.
         """
-        commits_itself = not touched and len(rows) <= _MOST_ROWS  # In autocommit one INSERT is a transaction.
-        # A connection to PostgreSQL keeps to what its thread may wait; one to SQLite is told.
+        commits_itself = not touched and len(rows) <= _MOST_ROWS  # One INSERT in autocommit, as both databases are.
+        # To what a thread may wait PostgreSQL is held by models/postgresql.py; SQLite is told here.
         seconds = patience.left(patience.REQUEST_SECONDS)
         is_late = self._is_sqlite and seconds < patience.REQUEST_SECONDS - _SPARE_SECONDS
         connection = self._borrow()

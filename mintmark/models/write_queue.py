@@ -4,7 +4,7 @@ SQLite has one writer, and its busy handler sleeps: who asks again at the right 
 waits before it. Two locks: the first in line holds the turnstile, so that who has just written goes behind it instead
 of past it. Each is a file lock, which dies with its process. `flock(2)` knows no time limit, so it is asked for now
 and then, which leaves it free for a tenth of a millisecond at each turn. The workers of one service therefore pass
-each other a token first, a byte in a pipe, which wakes the next at once. The token only wakes; the file lock decides.
+each other a baton first, a byte in a pipe, which wakes the next at once. The baton only wakes; the file lock decides.
 
 Whoever else holds the database, a backup or a shell, is waited for within the same BUSY_SECONDS, counted from when the
 writer came: of those who queue up behind a locked file none waits longer than the first.
@@ -24,7 +24,7 @@ from mintmark.models import patience
 
 BUSY_SECONDS = 2.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0001, 0.001  # seconds
-_LONGEST_SLEEP = 0.1  # seconds in which only the token wakes: who had it may have died with it
+_LONGEST_SLEEP = 0.1  # seconds in which only the baton wakes: who had it may have died with it
 
 
 class WriteQueue:
@@ -50,7 +50,7 @@ class WriteQueue:
                 self._mine.release()
                 raise
         finally:
-            patience.take(time.monotonic() - began)
+            patience.spend(time.monotonic() - began)
 
     def __exit__(self, *exc: object) -> None:
         self._deadline = None
@@ -79,30 +79,30 @@ class _Lock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file, self._process = -1, 0
-        self._token = _Token()
+        self._baton = _Baton()
 
     def acquire(self, deadline: float) -> None:
         """Raises Busy at the deadline, a moment of time.monotonic."""
         self._open()
-        has_token = self._token.take(min(_LONGEST_SLEEP, deadline - time.monotonic()))
+        has_baton = self._baton.take(min(_LONGEST_SLEEP, deadline - time.monotonic()))
         pause = _FIRST_PAUSE
         while True:
             try:
                 return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    if has_token:
-                        self._token.pass_on()
+                    if has_baton:
+                        self._baton.pass_on()
                     raise _busy() from None
-            if has_token:
+            if has_baton:
                 time.sleep(pause)
             else:
-                has_token = self._token.take(pause)
+                has_baton = self._baton.take(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
     def release(self) -> None:
         fcntl.flock(self._file, fcntl.LOCK_UN)
-        self._token.pass_on()
+        self._baton.pass_on()
 
     def _open(self) -> None:
         """Open the file of this process: locks that a fork inherits are its parent’s too."""
@@ -111,7 +111,7 @@ class _Lock:
             self._process = os.getpid()
 
 
-class _Token:
+class _Baton:
     """A byte in a pipe of a process and of all that are forked from it. There may be none, or too many, for a while.
 
     None, because it died with who had it; too many, because who came without one passes one on: who takes it takes all.
