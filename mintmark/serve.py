@@ -195,6 +195,7 @@ def _make_server(settings: Settings) -> Any:
         interface=Interfaces.WSGI,
         workers=settings.workers,
         blocking_threads=THREADS,
+        blocking_threads_idle_timeout=600,  # Those that are there stay: a new one may find no memory.
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
         log_level=LogLevels.warning,

@@ -17,7 +17,7 @@ from tests.faults.scale import scaled
 from tests.faults.service import LIFETIME
 from tests.faults.witness import SLACK, Witness, in_words
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 HOUR, TEN_YEARS = 3600, 3652 * 86400
 
@@ -43,7 +43,7 @@ class FakeClock:
 
 def test_the_clock_jumps_and_every_token_lives_as_configured(sqlite_site, tmp_path, told):
     clock = FakeClock(sqlite_site.service, tmp_path)
-    rounds, seconds = scaled(10, least=1), scaled(20.0, least=2.0)
+    rounds, seconds = scaled(10, least=1), scaled(6.0, least=2.0)
 
     with Load(sqlite_site, tmp_path / "answers", arrivals=0, clients=20) as load:
         witness = Witness(sqlite_site, load)

@@ -68,7 +68,7 @@ def test_where_nothing_more_can_be_written_no_token_leaves_and_pages_are_read(sq
         for _ in range(rounds):
             load.wait_for_tokens(50, since=time.monotonic())
             with no_file_longer(service, log.stat().st_size + 20_000 if what == "the log" else 0):
-                see_that_it_refuses(sqlite_site, load, seconds)
+                see_that_it_refuses(sqlite_site, load, seconds, may_give=what == "the log")
             recoveries.append(witness.recovery(time.monotonic()))
 
     slowest = witness.judge(may_break=False)
@@ -76,8 +76,11 @@ def test_where_nothing_more_can_be_written_no_token_leaves_and_pages_are_read(sq
     told(fault, f"{rounds} times {seconds:.0f} s, {in_words(load, slowest, recoveries)}")
 
 
-def see_that_it_refuses(site, load, seconds):
-    """See that nothing but 503 comes after a while, and that pages and key sets are read."""
+def see_that_it_refuses(site, load, seconds, *, may_give=False):
+    """See that nothing but 503 comes after a while, and that pages and key sets are read.
+
+    `may_give`: where the log is copied back meanwhile, there is room for some rows more.
+    """
     time.sleep(seconds / 2)
     since = time.monotonic()
     while time.monotonic() < since + seconds / 2:
@@ -85,12 +88,15 @@ def see_that_it_refuses(site, load, seconds):
         assert site.service.get("/.well-known/jwks/key")[0] == 200
         time.sleep(0.5)
     came = {answer.status for answer in load.answers("fetch") if answer.began > since}
-    assert came == {503}, came
+    assert came - ({200} if may_give else set()) == {503}, came
 
 
-@pytest.mark.parametrize("size", ["8m"] * MAY_MOUNT)
+@pytest.mark.parametrize("size", ["32m"] * MAY_MOUNT)
 def test_a_file_system_without_a_byte_left_costs_tokens_and_nothing_else(tmp_path, told, empty_sqlite, size):
-    """Root alone mounts one; where somebody else runs the tests, the limit on every file above stands for it."""
+    """Root alone mounts one; where somebody else runs the tests, the limit on every file above stands for it.
+
+    SQLite's log has 16 MB before it is copied back (models/base.py), for which there has to be room.
+    """
     instance = tmp_path / "instance"
     with small_file_system(instance, size):
         shutil.copy(empty_sqlite, instance / "mintmark.sqlite")
