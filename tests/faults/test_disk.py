@@ -72,6 +72,7 @@ def test_where_nothing_more_can_be_written_no_token_leaves_and_pages_are_read(sq
             recoveries.append(witness.recovery(time.monotonic()))
 
     slowest = witness.judge(may_break=False)
+    assert load.statuses("fetch")[503] > 0
     fault = "disk full (no file may grow)" if what == "the log" else "nothing can be written"
     told(fault, f"{rounds} times {seconds:.0f} s, {in_words(load, slowest, recoveries)}")
 
@@ -88,7 +89,7 @@ def see_that_it_refuses(site, load, seconds, *, may_give=False):
         assert site.service.get("/.well-known/jwks/key")[0] == 200
         time.sleep(0.5)
     came = {answer.status for answer in load.answers("fetch") if answer.began > since}
-    assert came - ({200} if may_give else set()) == {503}, came
+    assert came == {503} or (may_give and came <= {200, 503}), came
 
 
 @pytest.mark.parametrize("size", ["32m"] * MAY_MOUNT)
